@@ -1,0 +1,202 @@
+"""The words of a run, as values: devices, commands, faults and results.
+
+Owns the vocabulary that reaches disk and the shapes that pass between the rooms. Refuses to know
+how a value is obtained, sent anywhere or written: no I/O, no clock, no environment, no secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Status(StrEnum):
+    """What became of a device in a run."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class CommandStatus(StrEnum):
+    """What became of one command; only ``ok`` has a file under ``devices/``."""
+
+    OK = "ok"
+    REJECTED = "rejected"
+    INCOMPLETE = "incomplete"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class Phase(StrEnum):
+    """How far a device had come when it failed."""
+
+    INVENTORY = "inventory"
+    CREDENTIALS = "credentials"
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    KEX = "kex"
+    HOSTKEY = "hostkey"
+    AUTH = "auth"
+    CHANNEL = "channel"
+    LOGIN = "login"
+    COMMAND = "command"
+    CLOSE = "close"
+    STORE = "store"
+
+
+class FaultClass(StrEnum):
+    """Why a device or a command is not good: one word with one meaning."""
+
+    DNS = "dns"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    KEX = "kex"
+    HOSTKEY = "hostkey"
+    AUTH = "auth"
+    AUTH_BREAKER = "auth_breaker"
+    BUSY = "busy"
+    JUMP = "jump"
+    PROMPT = "prompt"
+    PAGER = "pager"
+    ENABLE = "enable"
+    REJECTED = "rejected"
+    INCOMPLETE = "incomplete"
+    DISCONNECTED = "disconnected"
+    OUTPUT_LIMIT = "output_limit"
+    ENCODING = "encoding"
+    SUSPECT = "suspect"
+    STORAGE = "storage"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    INTERNAL = "internal"
+
+
+class Transport(StrEnum):
+    """How a device is reached."""
+
+    SSH = "ssh"
+    TELNET = "telnet"
+
+
+class HostKeys(StrEnum):
+    """What is done about an SSH server whose key is not known yet."""
+
+    STRICT = "strict"
+    ACCEPT_NEW = "accept-new"
+    OFF = "off"
+
+
+class ProofLevel(StrEnum):
+    """How much is done to prove that an output is whole.
+
+    ``full``: the device must answer a probe that it can only answer when idle. ``prompt``: the
+    learned prompt at the very end of the stream is believed after a short silence.
+    """
+
+    FULL = "full"
+    PROMPT = "prompt"
+
+
+class Proof(StrEnum):
+    """A check that an output has passed."""
+
+    PROBE = "probe"
+    WEAK = "weak"
+    END_MARKER = "end_marker"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Limits in seconds; ``run`` 0 means none."""
+
+    connect: float = 15.0
+    login: float = 20.0
+    command: float = 60.0
+    device: float = 300.0
+    run: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device of the inventory, settings merged: all that is needed to reach it but the secret.
+
+    ``credential`` names a set that ``credentials.py`` resolves. ``timeouts`` holds only what the
+    inventory overrides for this device, by the names of `Timeouts`.
+    """
+
+    name: str
+    host: str
+    platform: str
+    credential: str
+    port: int = 22
+    transport: Transport = Transport.SSH
+    groups: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    proof: ProofLevel = ProofLevel.FULL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why something is not good. ``message`` is one line without secrets; ``hint`` the next step."""
+
+    fault_class: FaultClass
+    phase: Phase
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """One command's end. ``output`` is the whole text, line ends ``\\n``; empty unless good.
+
+    ``encoding`` tells how ``output`` is to be read (``utf-8``, or ``unknown-8bit`` for bytes kept
+    as they came). ``evidence`` is what was seen of an output that is not good.
+    """
+
+    command: str
+    status: CommandStatus
+    output: bytes = field(default=b"", repr=False)
+    encoding: str = "utf-8"
+    fault: Fault | None = None
+    proofs: tuple[Proof, ...] = ()
+    notes: tuple[str, ...] = ()
+    attempts: int = 1
+    duration: float = 0.0
+    evidence: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A device and the commands to be asked of it, in order."""
+
+    device: Device
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceResult:
+    """One device's end: always a value, never an exception.
+
+    ``started`` is UTC, ``duration`` seconds of a monotonic clock. ``evidence`` is the last of what
+    the device said when it failed, empty otherwise.
+    """
+
+    device: Device
+    status: Status
+    started: datetime
+    duration: float
+    commands: tuple[CommandResult, ...] = ()
+    fault: Fault | None = None
+    attempts: int = 1
+    evidence: bytes = field(default=b"", repr=False)
