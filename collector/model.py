@@ -127,6 +127,23 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many devices at once: sessions open, sessions being opened, and per group (0: no limit)."""
+
+    sessions: int = 500
+    connecting: int = 25
+    per_group: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """At most ``attempts`` in all; ``backoff`` seconds before the second, doubling after it."""
+
+    attempts: int = 2
+    backoff: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One device of the inventory, settings merged: all that is needed to reach it but the secret.
 
