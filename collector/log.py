@@ -1,0 +1,130 @@
+"""Log lines that say which run, device and command they belong to.
+
+Owns the three context variables, the two shapes of a line (text, JSON) and the one place where
+logging is set up. Refuses to know what is logged and whether a progress bar is on the screen: the
+stream is handed in. The libraries underneath log whole configurations and typed passwords when
+they debug, so their loggers never go below WARNING.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TextIO
+
+run_id: ContextVar[str] = ContextVar("run_id", default="")
+device_name: ContextVar[str] = ContextVar("device_name", default="")
+command_text: ContextVar[str] = ContextVar("command_text", default="")
+
+OWN = "collector"
+FOREIGN = ("asyncssh", "scrapli", "scrapli_community", "asyncio")
+
+# Verbosity is the count of -v less that of -q.
+_OWN_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+_FOREIGN_LOUD_AT = 3
+_SILENT = logging.CRITICAL + 1
+
+
+@contextmanager
+def bound(*, run: str = "", device: str = "", command: str = "") -> Iterator[None]:
+    """Mark every log line inside the block with the names given; an empty one is left as it is."""
+    named = ((run_id, run), (device_name, device), (command_text, command))
+    tokens = [(variable, variable.set(value)) for variable, value in named if value]
+    try:
+        yield
+    finally:
+        for variable, token in reversed(tokens):
+            variable.reset(token)
+
+
+def configure(verbosity: int, stream: TextIO, *, as_json: bool = False) -> None:
+    """Send log lines to ``stream``; called once by the program, never by a library user's script.
+
+    Verbosity: -1 errors, 0 warnings, 1 info, 2 debug, 3 also the libraries' warnings.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(_mark)
+    handler.setFormatter(JsonLine() if as_json else TextLine())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(OWN).setLevel(_OWN_LEVELS.get(max(verbosity, -1), logging.DEBUG))
+    for name in FOREIGN:
+        loud = verbosity >= _FOREIGN_LOUD_AT
+        logging.getLogger(name).setLevel(logging.WARNING if loud else _SILENT)
+    # A closed stderr must not turn each log line into a traceback about logging.
+    logging.raiseExceptions = False
+
+
+class TextLine(logging.Formatter):
+    """``2026-01-02T03:04:05Z WARNING r1 [show version] retrying``: one line, whatever is logged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record as one line."""
+        context = _context(record)
+        where = [context["device"]] if "device" in context else []
+        where += [f"[{context['command']}]"] if "command" in context else []
+        words = (_stamp(record), record.levelname, *where, _message(record))
+        return " ".join(words)
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object a line: ``time level logger message`` and what is known of the context."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record as one JSON object."""
+        row = {
+            "time": _stamp(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **_context(record),
+            "message": _message(record),
+        }
+        return json.dumps(row, ensure_ascii=False)
+
+
+def _mark(record: logging.LogRecord) -> bool:
+    """Read the context where the record is made, so that a formatter may run anywhere."""
+    record.context = {
+        key: value
+        for key, value in (
+            ("run", run_id.get()),
+            ("device", device_name.get()),
+            ("command", command_text.get()),
+        )
+        if value
+    }
+    return True
+
+
+def _context(record: logging.LogRecord) -> dict[str, str]:
+    context: dict[str, str] = getattr(record, "context", {})
+    return context
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message on one line; an exception as ``Type: text``, never as a traceback."""
+    message = record.getMessage()
+    if record.exc_info and record.exc_info[0] is not None:
+        kind, error, _ = record.exc_info
+        message = f"{message}: {kind.__name__}: {error}"
+    return one_line(message)
+
+
+def one_line(text: str) -> str:
+    r"""Fold white space and show control characters, so that text stays one harmless line.
+
+    >>> one_line("bad\n  thing\x1b[2J")
+    'bad thing\\x1b[2J'
+    """
+    folded = " ".join(text.split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in folded)
