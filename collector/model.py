@@ -128,7 +128,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many devices at once: sessions open, sessions being opened, and per group (0: no limit)."""
+    """How many devices at once: open, being opened, and per group (0: no limit)."""
 
     sessions: int = 500
     connecting: int = 25
@@ -165,7 +165,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Why something is not good. ``message`` is one line without secrets; ``hint`` the next step."""
+    """Why something is not good: ``message`` one line without secrets, ``hint`` the next step."""
 
     fault_class: FaultClass
     phase: Phase
