@@ -1,0 +1,78 @@
+"""Devices before anything is asked of them: the inventory's list, and a dry run's plan.
+
+Owns how a device is told without its secret: the credential is a name here and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from collector.log import one_line
+from collector.model import Assignment, Device
+from collector.views.table import columns
+
+_HEADINGS = ("device", "host", "port", "transport", "platform", "credential", "groups", "tags")
+
+
+def device_table(devices: Iterable[Device]) -> str:
+    """Give a line for each device under headings."""
+    return columns(_HEADINGS, [_cells(device) for device in devices])
+
+
+def plan_text(assignments: Iterable[Assignment]) -> str:
+    """Give a line for each device and an indented one for each command it would be sent."""
+    return "".join(
+        f"{_address(assignment.device)}\n"
+        + "".join(f"    {one_line(command)}\n" for command in assignment.commands)
+        for assignment in assignments
+    )
+
+
+def device_row(device: Device) -> dict[str, object]:
+    """Give the device as a JSON object, by the names of the inventory file."""
+    return {
+        "device": device.name,
+        "host": device.host,
+        "port": device.port,
+        "transport": device.transport,
+        "platform": device.platform,
+        "credential": device.credential,
+        "groups": list(device.groups),
+        "tags": dict(device.tags),
+    }
+
+
+def plan_row(assignment: Assignment) -> dict[str, object]:
+    """Give the device and the commands it would be sent as a JSON object."""
+    return {**device_row(assignment.device), "commands": list(assignment.commands)}
+
+
+def json_text(rows: Sequence[dict[str, object]], *, lines: bool) -> str:
+    """Give the objects as one array, or as one object a line."""
+    texts = [json.dumps(row, ensure_ascii=False) for row in rows]
+    if lines:
+        return "".join(f"{text}\n" for text in texts)
+    return "[\n" + ",\n".join(texts) + "\n]\n" if texts else "[]\n"
+
+
+def _address(device: Device) -> str:
+    where = f"{device.host}:{device.port}"
+    return (
+        f"{device.name}  {where}  {device.platform}  {device.transport}"
+        f"  credential={device.credential}"
+    )
+
+
+def _cells(device: Device) -> tuple[str, ...]:
+    tags = " ".join(f"{key}={value}" for key, value in device.tags.items())
+    return (
+        device.name,
+        device.host,
+        str(device.port),
+        device.transport,
+        device.platform,
+        device.credential,
+        " ".join(device.groups),
+        tags,
+    )

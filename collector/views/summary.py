@@ -1,0 +1,70 @@
+"""The few lines a run ends with: totals, what went wrong and what to do next.
+
+Owns how much of a bad night fits on a screen: the first twenty devices, the rest is in the
+manifest. Refuses to know whether a terminal or a mail from cron shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from collector.log import one_line
+from collector.model import DeviceResult, Status
+from collector.views.table import first_fault
+from collector.views.text import describe
+
+SHOWN = 20
+
+_COLOURS = {
+    Status.OK: "\x1b[32m",
+    Status.PARTIAL: "\x1b[33m",
+    Status.FAILED: "\x1b[31m",
+    Status.SKIPPED: "\x1b[33m",
+    Status.CANCELLED: "\x1b[33m",
+}
+_PLAIN = "\x1b[0m"
+
+
+def totals_line(totals: Mapping[Status, int], seconds: float, *, coloured: bool = False) -> str:
+    """Say how many devices ended how; what did not happen is not named.
+
+    >>> totals_line({Status.OK: 7, Status.PARTIAL: 0, Status.FAILED: 1}, 2.34)
+    '8 devices in 2.3 s: 7 ok, 1 failed'
+    """
+    count = sum(totals.values())
+    named = [
+        _paint(f"{totals[status]} {status}", status, coloured=coloured)
+        for status in Status
+        if totals.get(status)
+    ]
+    devices = "1 device" if count == 1 else f"{count} devices"
+    return f"{devices} in {seconds:.1f} s: {', '.join(named) or 'nothing to do'}"
+
+
+def failure_lines(
+    failures: Sequence[DeviceResult], manifest: Path, *, coloured: bool = False
+) -> list[str]:
+    """Name each device that is not ok, with class, phase, message and the next step."""
+    shown = failures[:SHOWN]
+    width = max((len(result.device.name) for result in shown), default=0)
+    lines = [line for result in shown for line in _failure(result, width=width, coloured=coloured)]
+    if len(failures) > len(shown):
+        lines.append(f"  … and {len(failures) - len(shown)} more, see manifest {manifest}")
+    return lines
+
+
+def _failure(result: DeviceResult, *, width: int, coloured: bool) -> list[str]:
+    status = _paint(result.status, result.status, coloured=coloured)
+    line = f"  {result.device.name:<{width}}  {status}"
+    fault = first_fault(result)
+    if fault is None:
+        return [line]
+    lines = [f"{line}  {describe(fault)}"]
+    if fault.hint:
+        lines.append(f"  {'':<{width}}  next: {one_line(fault.hint)}")
+    return lines
+
+
+def _paint(text: str, status: Status, *, coloured: bool) -> str:
+    return f"{_COLOURS[status]}{text}{_PLAIN}" if coloured else text
