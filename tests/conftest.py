@@ -1,0 +1,56 @@
+"""What every test stands on: a home of its own, the recordings, and no silent skip.
+
+With ``COLLECTOR_REQUIRE_REAL=1`` (set by ``.ci/run``) a skipped test of the ``real`` layer, or of
+the recordings, counts as failed. Refuses to know any room of the collector.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("COLLECTOR_REQUIRE_REAL", "COLLECTOR_RECORDINGS")  # said to the tests, not to the collector
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's known hosts, keys and COLLECTOR_* settings out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name in [*os.environ]:
+            if name in {"XDG_CONFIG_HOME", "SSH_AUTH_SOCK"} or (
+                name.startswith("COLLECTOR_") and name not in OURS
+            ):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of recorded device outputs: COLLECTOR_RECORDINGS, or beside the repository."""
+    named = os.environ.get("COLLECTOR_RECORDINGS", "../shared/recordings")
+    folder = (ROOT / named).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no recordings in {folder}; COLLECTOR_RECORDINGS names another folder")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report a skip as a failure where the layer is required."""
+    report = yield
+    required = os.environ.get("COLLECTOR_REQUIRE_REAL") == "1" and (
+        item.get_closest_marker("real") is not None
+        or "recordings" in getattr(item, "fixturenames", ())
+    )
+    if required and report.skipped and not hasattr(report, "wasxfail"):
+        reason = call.excinfo.value if call.excinfo else "skipped"
+        report.outcome = "failed"
+        report.longrepr = f"required by COLLECTOR_REQUIRE_REAL=1, and skipped: {reason}"
+    return report
