@@ -1,0 +1,94 @@
+"""What is asked of the lab: a device to emulate, its character, and how it misbehaves.
+
+Owns values only. Refuses to know where they come from: secrets are handed in resolved.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from collector.lab.terminal import Echo, Pace
+
+__all__ = ["DeviceStats", "LabDevice", "LabFault"]
+
+_LINES_KEPT = 10_000  # `collector lab` may serve for weeks
+
+
+class LabFault(StrEnum):
+    """How a device misbehaves: one fault each."""
+
+    NONE = ""
+    REFUSE = "refuse"  # nobody listens on the port
+    RESET = "reset"  # TCP accepted, then reset in place of the SSH banner
+    SILENT_TCP = "silent-tcp"  # TCP accepted, then nothing
+    GARBAGE = "garbage"  # bytes that are not SSH, then nothing
+    SILENT_AUTH = "silent-auth"  # the password is never answered
+    SILENT_LOGIN = "silent-login"  # logged in, the request for a channel never answered
+    DENY_CHANNEL = "deny-channel"  # logged in, the channel refused: no free terminal line
+    SILENT_CHANNEL = "silent-channel"  # the shell is started and says nothing
+    SILENT_COMMAND = "silent-command"  # commands are echoed and never answered
+    STALL_OUTPUT = "stall-output"  # half of a command's output, then nothing
+    DROP_OUTPUT = "drop-output"  # half of a command's output, then the TCP connection is lost
+    EOF_OUTPUT = "eof-output"  # half of a command's output, the channel closed, TCP left open
+    ENDLESS_OUTPUT = "endless-output"  # a command's output repeats for ever
+    SLOW_CLOSE = "slow-close"  # `exit` is not answered; only hanging up ends the session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabDevice:
+    """A device to emulate on loopback.
+
+    ``port`` 0 takes a free one (see `Lab.port`). An empty ``enable`` needs no password.
+    ``public_keys`` are OpenSSH lines that may log in. ``size``: the least bytes of the
+    running configuration. ``page_lines``: of the pager, 0 turns it off, None takes the
+    persona's own. ``think``: seconds before a command's answer; ``slow`` overrides it by command.
+    ``faulty_commands``: which commands the faults of output touch; empty for all that print.
+    ``privileged``: logged in without a need for enable.
+    """
+
+    name: str
+    platform: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    username: str = "admin"
+    password: str | None = field(default="admin", repr=False)
+    enable: str = field(default="enable", repr=False)
+    public_keys: tuple[str, ...] = ()
+    seed: int = 1
+    size: int = 4000
+    page_lines: int | None = None
+    think: float = 0.0
+    slow: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    privileged: bool = False
+    echo: Echo | None = None
+    pace: Pace = field(default_factory=Pace)
+    fault: LabFault = LabFault.NONE
+    faulty_commands: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class DeviceStats:
+    """What a device has seen so far; ``lines`` are those typed at a prompt, passwords excepted.
+
+    Connections are counted once SSH has begun, or at TCP accept where a fault keeps it from that.
+    """
+
+    open: int = 0
+    ever: int = 0
+    peak: int = 0
+    logins: int = 0
+    rejected_logins: int = 0
+    configured: int = 0  # how often a configuration mode was entered
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
+
+    def connected(self) -> None:
+        self.open += 1
+        self.ever += 1
+        self.peak = max(self.peak, self.open)
+
+    def disconnected(self) -> None:
+        self.open -= 1
