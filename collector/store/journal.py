@@ -1,0 +1,120 @@
+"""``journal.jsonl``: one line per finished device, on the disk as it happens.
+
+Owns the lines and where each one is. A run that was killed leaves every line whole but perhaps the
+last. Refuses to know more of a row than its name and its status.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.errors import InputError
+from collector.store.files import FILE_MODE, SharedFlush
+from collector.store.rows import DeviceRow, encode
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Where a device's line is in the journal, and what it says in one word."""
+
+    offset: int
+    length: int
+    status: str
+
+
+class Journal:
+    """A journal open for appending, by any number of threads.
+
+    It remembers a place per device, not the row: the manifest is copied from the file at the end.
+    """
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+        self._flush = SharedFlush(handle)
+        self._end = 0
+        self._lines: dict[str, Line] = {}
+        self._writing = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path) -> Journal:
+        """Start a journal where there is none yet."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return cls(path, os.open(path, flags, FILE_MODE))
+
+    def append(self, row: DeviceRow) -> None:
+        """Write a row and flush it; after an `OSError` the journal is as it was before."""
+        line = encode(row) + b"\n"
+        with self._writing:
+            self._write(line)
+            self._lines[row["name"]] = Line(
+                offset=self._end, length=len(line) - 1, status=row["status"]
+            )
+            self._end += len(line)
+        self._flush.flush()
+
+    def lines(self, order: Sequence[str] = ()) -> Iterator[Line]:
+        """Give each device's last line: first those named in ``order``, then the others."""
+        ordered = dict.fromkeys(name for name in order if name in self._lines)
+        yield from (self._lines[name] for name in ordered)
+        yield from (line for name, line in self._lines.items() if name not in ordered)
+
+    def read(self, line: Line) -> bytes:
+        """Read one line back, without its line end."""
+        found = os.pread(self._handle, line.length, line.offset)
+        if len(found) != line.length:
+            raise OSError(errno.EIO, "Journal is shorter than what was written", str(self.path))
+        return found
+
+    def close(self) -> None:
+        """Close the file; harmless when done twice."""
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+
+    def _write(self, line: bytes) -> None:
+        rest = memoryview(line)
+        at = self._end
+        try:
+            while rest:
+                written = os.pwrite(self._handle, rest, at)
+                at += written
+                rest = rest[written:]
+        except OSError:
+            # A full disk takes the first part of a line: cut it, or the next line joins onto it.
+            os.ftruncate(self._handle, self._end)
+            raise
+
+
+def read_journal(run_folder: Path) -> Iterator[DeviceRow]:
+    """Give the rows of a run, finished or not, as they were written; a device's last row counts.
+
+    A last line without its end, left by a kill or a power cut, is passed over. Raises `InputError`
+    when there is no journal, or when a line before the last is damaged.
+    """
+    path = run_folder / JOURNAL
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    yield _row(path, number, line)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _row(path: Path, number: int, line: bytes) -> DeviceRow:
+    try:
+        row: DeviceRow = json.loads(line)
+    except ValueError as error:
+        raise InputError(
+            f"{path}:{number}: expected a JSON object, found a damaged line"
+        ) from error
+    return row

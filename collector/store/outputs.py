@@ -1,0 +1,182 @@
+"""One device's files: its good outputs, and what was seen of it when it failed.
+
+Owns ``devices/<device>/`` and ``failures/<device>/``. Refuses to know of other devices, the
+journal or the manifest. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from collector.model import (
+    CommandResult,
+    CommandStatus,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    Phase,
+    Status,
+)
+from collector.store.files import (
+    cause,
+    flush_folder,
+    link_if_same,
+    make_folder,
+    remedy,
+    sweep,
+    write_file,
+)
+from collector.store.names import command_files, one_line
+from collector.store.rows import Stored, utc
+
+DEVICES = "devices"
+FAILURES = "failures"
+SESSION_LOG = "session.log"
+EVIDENCE_KEPT = 64 * 1024
+
+Redact = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of a device's outputs: the result as it is to be recorded, and its files."""
+
+    result: DeviceResult
+    stored: tuple[Stored | None, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+def store_outputs(run: Path, previous: Path | None, result: DeviceResult) -> Kept:
+    """Write a device's good outputs; those that could not be written turn into storage faults.
+
+    An output equal to the one of the ``previous`` run is a hard link to it.
+    """
+    if not any(_is_good(command) for command in result.commands):
+        return Kept(result=result, stored=(None,) * len(result.commands))
+    folder = run / DEVICES / result.device.name
+    try:
+        fresh = make_folder(folder)
+        ends = _write_all(folder, previous, result)
+        if not fresh:  # a device written before in this run: only what is good now stays
+            sweep(folder, frozenset(Path(end.file).name for end in ends if isinstance(end, Stored)))
+        flush_folder(folder)
+    except OSError as error:
+        return unstored(result, could_not_store(f"{DEVICES}/{result.device.name}", error))
+    return _kept(result, ends)
+
+
+def unstored(result: DeviceResult, fault: Fault) -> Kept:
+    """Describe a device none of whose good outputs could be kept."""
+    return _kept(result, [fault if _is_good(command) else None for command in result.commands])
+
+
+def store_evidence(run: Path, result: DeviceResult, redact: Redact) -> Fault | None:
+    """Write what was seen of a failed device, without its secrets; give back why it could not."""
+    folder = run / FAILURES / result.device.name
+    try:
+        make_folder(run / FAILURES)
+        make_folder(folder)
+        write_file(folder / SESSION_LOG, _session_log(result, redact))
+        flush_folder(folder)
+    except OSError as error:
+        return could_not_store(f"{FAILURES}/{result.device.name}/{SESSION_LOG}", error)
+    return None
+
+
+def could_not_store(place: str, error: OSError) -> Fault:
+    """Describe a failed write; ``place`` is relative to the run folder."""
+    return Fault(
+        fault_class=FaultClass.STORAGE,
+        phase=Phase.STORE,
+        message=f"could not be stored: {cause(error, place)}",
+        hint=remedy(error),
+    )
+
+
+def _write_all(
+    folder: Path, previous: Path | None, result: DeviceResult
+) -> list[Stored | Fault | None]:
+    good = [command.command for command in result.commands if _is_good(command)]
+    names = iter(command_files(good))
+    return [
+        _write_one(folder, previous, next(names), command.output) if _is_good(command) else None
+        for command in result.commands
+    ]
+
+
+def _write_one(folder: Path, previous: Path | None, name: str, data: bytes) -> Stored | Fault:
+    path = folder / name
+    place = f"{DEVICES}/{folder.name}/{name}"
+    try:
+        if not (previous and link_if_same(previous / place, path, data)):
+            write_file(path, data)
+    except OSError as error:
+        return could_not_store(place, error)
+    return Stored(file=place, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _kept(result: DeviceResult, ends: Sequence[Stored | Fault | None]) -> Kept:
+    faults = tuple(end for end in ends if isinstance(end, Fault))
+    stored = tuple(end if isinstance(end, Stored) else None for end in ends)
+    if not faults:
+        return Kept(result=result, stored=stored)
+    commands = tuple(
+        replace(command, status=CommandStatus.FAILED, fault=end, output=b"")
+        if isinstance(end, Fault)
+        else command
+        for command, end in zip(result.commands, ends, strict=True)
+    )
+    recorded = replace(
+        result,
+        commands=commands,
+        status=Status.PARTIAL if any(stored) else Status.FAILED,
+        fault=result.fault or faults[0],
+    )
+    return Kept(result=recorded, stored=stored, faults=faults)
+
+
+def _is_good(command: CommandResult) -> bool:
+    return command.status is CommandStatus.OK
+
+
+def _session_log(result: DeviceResult, redact: Redact) -> bytes:
+    # Redacted before it is cut: a cut through a secret would leave a half that no rule knows.
+    head = redact("\n".join(_head_lines(result)).encode("utf-8", "backslashreplace"))
+    return head + b"\n\n" + redact(_evidence(result))[-EVIDENCE_KEPT:]
+
+
+def _head_lines(result: DeviceResult) -> list[str]:
+    fault = result.fault
+    known = {
+        "device": result.device.name,
+        "host": f"{result.device.host} port {result.device.port}",
+        "platform": result.device.platform,
+        "status": result.status.value,
+        "class": fault.fault_class.value if fault else "",
+        "phase": fault.phase.value if fault else "",
+        "message": fault.message if fault else "",
+        "hint": fault.hint if fault else "",
+        "time": utc(result.started + timedelta(seconds=result.duration)),
+    }
+    lines = [f"{name}: {one_line(value)}" for name, value in known.items() if value]
+    for command in result.commands:
+        if command.fault:
+            why = f"{command.fault.fault_class}: {command.fault.message}"
+            lines.append(one_line(f"command: {command.command}: {command.status}: {why}"))
+    return lines
+
+
+def _evidence(result: DeviceResult) -> bytes:
+    parts = [
+        f"--- {one_line(command.command)} ---\n".encode("utf-8", "backslashreplace")
+        + command.evidence
+        for command in result.commands
+        if command.evidence
+    ]
+    if result.evidence:
+        parts.append(b"--- last of the session ---\n" + result.evidence)
+    return b"\n".join(parts)

@@ -1,0 +1,219 @@
+"""The shapes of ``journal.jsonl`` and ``manifest.json``: names that other programs read.
+
+Owns the schema number and the one place where a result becomes a row. Refuses to read or write
+files. Adding a name is allowed; renaming or dropping one means a new schema number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TypedDict
+
+from collector.model import CommandResult, DeviceResult, Fault, Status
+
+SCHEMA = 1
+
+# Written as calls, because `class` cannot be a name in a class body.
+CommandRow = TypedDict(
+    "CommandRow",
+    {
+        "command": str,
+        "status": str,
+        "class": str | None,
+        "phase": str | None,
+        "message": str | None,
+        "file": str | None,
+        "bytes": int | None,
+        "sha256": str | None,
+        "encoding": str | None,
+        "proofs": list[str],
+        "notes": list[str],
+        "attempts": int,
+        "duration_s": float,
+    },
+)
+DeviceRow = TypedDict(
+    "DeviceRow",
+    {
+        "name": str,
+        "host": str,
+        "port": int,
+        "platform": str,
+        "groups": list[str],
+        "status": str,
+        "class": str | None,
+        "phase": str | None,
+        "message": str | None,
+        "attempts": int,
+        "duration_s": float,
+        "started": str,
+        "proof_level": str,
+        "commands": list[CommandRow],
+    },
+)
+
+
+class RunRow(TypedDict):
+    """What is known of a run when it starts: ``run.json``, and the head of the manifest."""
+
+    schema: int
+    run_id: str
+    started: str
+    job: str
+    versions: dict[str, str]
+    settings_digest: str
+    inventory_digest: str
+    selection: dict[str, object]
+
+
+class Manifest(RunRow):
+    """The whole of ``manifest.json``."""
+
+    finished: str
+    duration_s: float
+    state: str
+    exit_status: int
+    totals: dict[str, int]
+    devices: list[DeviceRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """What the caller knows of a run before it starts.
+
+    ``order`` names the devices as the inventory has them; the manifest follows it. ``command`` is
+    told to a run that finds the folder locked. ``selection`` is kept as it is: plain JSON values.
+    """
+
+    started: datetime
+    job: str
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    settings_digest: str = ""
+    inventory_digest: str = ""
+    selection: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    order: Sequence[str] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended; ``duration`` in seconds of a monotonic clock."""
+
+    finished: datetime
+    duration: float
+    exit_status: int
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A good output on disk; ``file`` is relative to the run folder."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+def run_row(run_id: str, header: RunHeader) -> RunRow:
+    """Describe a run that starts."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "started": utc(header.started),
+        "job": header.job,
+        "versions": dict(header.versions),
+        "settings_digest": header.settings_digest,
+        "inventory_digest": header.inventory_digest,
+        "selection": dict(header.selection),
+    }
+
+
+def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceRow:
+    """Describe one device's end; ``stored`` runs beside the commands of the result."""
+    return {
+        "name": result.device.name,
+        "host": result.device.host,
+        "port": result.device.port,
+        "platform": result.device.platform,
+        "groups": list(result.device.groups),
+        "status": result.status.value,
+        "class": _class(result.fault),
+        "phase": _phase(result.fault),
+        "message": _message(result.fault),
+        "attempts": result.attempts,
+        "duration_s": seconds(result.duration),
+        "started": utc(result.started),
+        "proof_level": result.device.proof.value,
+        "commands": [
+            _command_row(command, kept)
+            for command, kept in zip(result.commands, stored, strict=True)
+        ],
+    }
+
+
+def utc(moment: datetime) -> str:
+    """Write a moment as ISO 8601 in UTC, to the millisecond.
+
+    >>> utc(datetime(2026, 3, 1, 7, 5, 9, 250_000, tzinfo=UTC))
+    '2026-03-01T07:05:09.250Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(duration: float) -> float:
+    """Round a duration to the millisecond.
+
+    >>> seconds(1.23456)
+    1.235
+    """
+    return round(duration, 3)
+
+
+def encode(row: Mapping[str, object]) -> bytes:
+    r"""Write a row as one line of UTF-8 JSON, without its line end.
+
+    A lone surrogate, which UTF-8 cannot hold, comes out as the JSON escape of itself.
+
+    >>> encode({"message": "caf\u00e9 \udcff\n"}) == '{"message": "café \\udcff\\n"}'.encode()
+    True
+    """
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def no_totals() -> dict[str, int]:
+    """Start the count of devices by status: every status, none left out."""
+    return {status.value: 0 for status in Status}
+
+
+def _command_row(result: CommandResult, stored: Stored | None) -> CommandRow:
+    return {
+        "command": result.command,
+        "status": result.status.value,
+        "class": _class(result.fault),
+        "phase": _phase(result.fault),
+        "message": _message(result.fault),
+        "file": stored.file if stored else None,
+        "bytes": stored.bytes if stored else None,
+        "sha256": stored.sha256 if stored else None,
+        "encoding": result.encoding if stored else None,
+        "proofs": [proof.value for proof in result.proofs],
+        "notes": list(result.notes),
+        "attempts": result.attempts,
+        "duration_s": seconds(result.duration),
+    }
+
+
+def _class(fault: Fault | None) -> str | None:
+    return fault.fault_class.value if fault else None
+
+
+def _phase(fault: Fault | None) -> str | None:
+    return fault.phase.value if fault else None
+
+
+def _message(fault: Fault | None) -> str | None:
+    return fault.message if fault else None
