@@ -1,0 +1,122 @@
+"""One attempt at one device: open, ask each command, close, all of it within limits.
+
+Owns what happens to a session between its opening and its closing. Refuses to know why an attempt
+is made and whether another one follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from types import TracebackType
+
+from collector.engine.deadline import Deadline
+from collector.engine.session import Connector, Session
+from collector.engine.visit import Visit, limits_of
+from collector.errors import DeviceError
+from collector.log import bound
+from collector.model import Fault, FaultClass, Phase, Timeouts
+
+logger = logging.getLogger(__name__)
+
+# A connector and a session keep the limits they are given and know best what was late; these
+# seconds more are for the one that does not.
+OPEN_GRACE = 1.0
+COMMAND_GRACE = 2.0
+CLOSE = 2.0
+# A place for connecting rations the loop's time: fifty handshakes at once stalled it for 125 ms,
+# ten for 34 ms. A peer that has kept us waiting for this long costs no time of ours, so its place
+# goes to the next: else a dead site of a thousand would hold up the others for minutes.
+HANDSHAKE = 1.0
+
+
+async def attempt(
+    visit: Visit, connector: Connector, timeouts: Timeouts, connecting: asyncio.Semaphore
+) -> None:
+    """Make one attempt; how it ended is in ``visit``. Only a cancellation is raised, and bugs.
+
+    The device's time starts when it has its place for connecting.
+    """
+    limits = limits_of(visit.device, timeouts)
+    session: Session | None = None
+    async with ConnectingPlace(connecting) as place:
+        visit.begin()
+        left = max(0.0, limits.device - visit.spent)
+        try:
+            async with Deadline(left):
+                session = await _open(visit, connector, replace(limits, device=left))
+                place.give_back()
+                await _ask(visit, session, limits)
+        except DeviceError as error:
+            visit.fail(error.fault, error.evidence)
+        except TimeoutError:
+            visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
+        finally:
+            visit.underway = False
+            place.give_back()
+            if session is not None:
+                await _close(session)
+            visit.end()
+
+
+async def _open(visit: Visit, connector: Connector, limits: Timeouts) -> Session:
+    seconds = limits.connect + limits.login
+    try:
+        async with Deadline(seconds + OPEN_GRACE):
+            return await connector.open(visit.device, limits)
+    except TimeoutError as error:
+        raise DeviceError(_late(Phase.CONNECT, f"no session within {seconds:g} s")) from error
+
+
+async def _ask(visit: Visit, session: Session, limits: Timeouts) -> None:
+    for command in visit.unanswered():
+        with bound(command=command):
+            try:
+                async with Deadline(limits.command + COMMAND_GRACE):
+                    result = await session.run(command, timeout=limits.command)
+            except TimeoutError as error:
+                raise DeviceError(
+                    _late(Phase.COMMAND, f"{command!r} not answered within {limits.command:g} s")
+                ) from error
+            visit.answer(result)
+
+
+async def _close(session: Session) -> None:
+    try:
+        async with asyncio.timeout(CLOSE):
+            await session.close()
+    except TimeoutError:
+        logger.warning("the session was not closed within %g s", CLOSE)
+
+
+def _late(phase: Phase, message: str) -> Fault:
+    return Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
+
+
+class ConnectingPlace:
+    """A place of the connecting semaphore, given back once: when asked, when slow, or at last."""
+
+    def __init__(self, semaphore: asyncio.Semaphore) -> None:
+        self._semaphore = semaphore
+
+    async def __aenter__(self) -> ConnectingPlace:
+        await self._semaphore.acquire()
+        self._held = True
+        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE, self.give_back)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let the next device connect; a second call does nothing."""
+        if self._held:
+            self._held = False
+            self._timer.cancel()
+            self._semaphore.release()

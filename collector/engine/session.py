@@ -1,0 +1,64 @@
+"""What the engine needs of the world: a way to open a session, the session itself, a clock.
+
+Owns the contract that a driver has to keep. Refuses to know any driver.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from collector.model import CommandResult, Device, Timeouts
+
+
+class Session(Protocol):
+    """One device, logged in to and ready for commands, used by one task at a time."""
+
+    async def run(self, command: str, *, timeout: float) -> CommandResult:
+        """Ask one command, within ``timeout`` seconds.
+
+        Returns for every end that leaves the session usable (``ok``, ``rejected``, ``incomplete``,
+        ...); raises `DeviceError` when the session is of no more use.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; called once, bounded in time by itself, never raises."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens sessions."""
+
+    async def open(self, device: Device, timeouts: Timeouts) -> Session:
+        """Connect and log in, within ``connect`` and ``login`` seconds, or raise `DeviceError`.
+
+        ``timeouts`` are those of this device; ``device`` in it is what is left of its limit.
+        When cancelled it leaves nothing open and ends within a second.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time of day for people, and seconds for durations."""
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Count seconds that never step back."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Count seconds that never step back."""
+        return time.monotonic()

@@ -1,0 +1,161 @@
+"""One device on its way through the run: what was asked of it, what came, how it ended.
+
+Owns the state of a device between admission and result, over all its attempts. Refuses to wait for
+anything: no I/O, no tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from collector.engine.session import Clock
+from collector.model import (
+    Assignment,
+    CommandResult,
+    CommandStatus,
+    Device,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    Phase,
+    Status,
+    Timeouts,
+)
+
+# An answer that a new session would give again, so it is not asked for again.
+FINAL = frozenset({CommandStatus.OK, CommandStatus.REJECTED})
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Visit:
+    """A device's assignment and all that has become of it so far.
+
+    ``spent`` is the time used of the device's limit: attempts count, waiting for a place or for a
+    retry does not. ``underway`` is true while a cancellation would be heard by the device's part.
+    """
+
+    assignment: Assignment
+    clock: Clock
+    results: dict[int, CommandResult] = field(default_factory=dict)
+    attempts: int = 0
+    fault: Fault | None = None
+    evidence: bytes = b""
+    cancelled: bool = False
+    underway: bool = False
+    phase: Phase = Phase.CONNECT
+    spent: float = 0.0
+    started: datetime | None = None
+    _first: float = 0.0
+    _attempt: float = 0.0
+    _asking: tuple[int, float] | None = None
+
+    @property
+    def device(self) -> Device:
+        """The device that is visited."""
+        return self.assignment.device
+
+    def begin(self) -> None:
+        """Count one more attempt; forget why the last one ended."""
+        self._attempt = self.clock.monotonic()
+        if self.started is None:
+            self.started, self._first = self.clock.now(), self._attempt
+        self.attempts += 1
+        self.phase, self.fault, self.evidence, self._asking = Phase.CONNECT, None, b"", None
+
+    def end(self) -> None:
+        """Charge the attempt to the device's limit."""
+        self.spent += self.clock.monotonic() - self._attempt
+
+    def unanswered(self) -> Iterator[str]:
+        """Walk the commands that are still to be asked; each must be answered before the next."""
+        self.phase = Phase.COMMAND
+        for index, command in enumerate(self.assignment.commands):
+            known = self.results.get(index)
+            if known is None or known.status not in FINAL:
+                self._asking = index, self.clock.monotonic()
+                yield command
+
+    def answer(self, result: CommandResult) -> None:
+        """Keep the result of the command being asked; a good one is not asked for again."""
+        assert self._asking is not None  # `unanswered` has just named the command
+        index, _ = self._asking
+        before = self.results.get(index)
+        asked = before.attempts if before else 0
+        self.results[index] = replace(result, attempts=asked + result.attempts)
+        self._asking = None
+
+    def fail(self, fault: Fault, evidence: bytes = b"") -> None:
+        """End the attempt by a fault of the device; the first fault is the cause and stays."""
+        if self.fault is None:
+            self.fault, self.evidence = fault, evidence
+            self._cut(CommandStatus.FAILED, fault, evidence)
+
+    def cancel(self, fault: Fault) -> None:
+        """End the visit because the run is ending."""
+        self.cancelled = True
+        self.fault = fault
+        self._cut(CommandStatus.CANCELLED, fault, b"")
+
+    def result(self) -> DeviceResult:
+        """Make the value that tells all this."""
+        fault = self.fault
+        commands = tuple(self._commands())
+        if fault is None:
+            fault = next((one.fault for one in commands if one.fault), None)
+        return DeviceResult(
+            device=self.device,
+            status=self._status(),
+            started=self.started or self.clock.now(),
+            duration=self.clock.monotonic() - self._first if self.started else 0.0,
+            commands=commands,
+            fault=fault,
+            attempts=self.attempts,
+            evidence=self.evidence,
+        )
+
+    def _cut(self, status: CommandStatus, fault: Fault, evidence: bytes) -> None:
+        if self._asking is None:
+            return
+        index, since = self._asking
+        self.answer(
+            CommandResult(
+                command=self.assignment.commands[index],
+                status=status,
+                fault=fault,
+                evidence=evidence,
+                duration=self.clock.monotonic() - since,
+            )
+        )
+
+    def _status(self) -> Status:
+        if self.cancelled:
+            return Status.CANCELLED if self.attempts else Status.SKIPPED
+        good = [one.status is CommandStatus.OK for one in self.results.values()]
+        if self.fault is not None:
+            return Status.PARTIAL if any(good) else Status.FAILED
+        return Status.OK if all(good) else Status.PARTIAL
+
+    def _commands(self) -> Iterator[CommandResult]:
+        for index, command in enumerate(self.assignment.commands):
+            yield self.results.get(index) or CommandResult(
+                command=command,
+                status=CommandStatus.SKIPPED,
+                fault=Fault(
+                    fault_class=FaultClass.SKIPPED,
+                    phase=Phase.COMMAND,
+                    message="not asked: the device ended before it",
+                ),
+                attempts=0,
+            )
+
+
+def limits_of(device: Device, general: Timeouts) -> Timeouts:
+    """Lay the device's own time limits over the general ones.
+
+    >>> r1 = Device(name="r1", host="h", platform="p", credential="c", timeouts={"connect": 3})
+    >>> limits_of(r1, Timeouts(connect=15, login=20)).connect
+    3
+    """
+    return replace(general, **device.timeouts) if device.timeouts else general

@@ -1,0 +1,241 @@
+"""A connector that follows a script, and a loop whose time passes only where all are waiting.
+
+With such a loop a limit of 300 seconds is tested in a millisecond and to the dot, a test that would
+hang fails at once, and a task that is left behind fails the test that left it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from collector.engine import collect_devices
+from collector.errors import DeviceError
+from collector.model import (
+    Assignment,
+    CommandResult,
+    CommandStatus,
+    Device,
+    DeviceResult,
+    FaultClass,
+    Limits,
+    Phase,
+    Retries,
+    Timeouts,
+)
+
+T = TypeVar("T")
+COMMANDS = ("show version", "show running-config")
+
+
+class StillSelector(selectors.DefaultSelector):
+    """Instead of waiting for input it lets the time of its loop pass."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Report what is there; where nothing is, let ``timeout`` seconds have passed."""
+        found = super().select(0)
+        if found or timeout == 0:
+            return found
+        if timeout is None:
+            raise AssertionError("all tasks wait for each other")
+        self.now += timeout
+        return []
+
+
+class StillLoop(asyncio.SelectorEventLoop):
+    """An event loop with a time of its own."""
+
+    def __init__(self) -> None:
+        self.selector = StillSelector()
+        super().__init__(self.selector)
+
+    def time(self) -> float:
+        """Tell the loop's own time."""
+        return self.selector.now
+
+    def block(self, seconds: float) -> None:
+        """Let time pass as a callback does that keeps the loop busy for so long."""
+        self.selector.now += seconds
+
+
+class LoopClock:
+    """The engine's clock, showing the time of the running loop."""
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Count the loop's seconds."""
+        return asyncio.get_running_loop().time()
+
+
+def simulate(main: Coroutine[Any, Any, T]) -> T:
+    """Run ``main`` on a still loop and see that it leaves no task behind."""
+
+    async def whole() -> T:
+        value = await main
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left
+        return value
+
+    with asyncio.Runner(loop_factory=StillLoop) as runner:
+        return runner.run(whole())
+
+
+def still_loop() -> StillLoop:
+    """The loop of the running test."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, StillLoop)
+    return loop
+
+
+def device(name: str, *groups: str, **timeouts: float) -> Device:
+    """Make a device of which only the name matters."""
+    return Device(
+        name=name, host="h", platform="p", credential="c", groups=groups, timeouts=timeouts
+    )
+
+
+def fault(fault_class: FaultClass, phase: Phase = Phase.CONNECT) -> DeviceError:
+    """Make an error as a driver raises it."""
+    return DeviceError.of(fault_class, phase, f"scripted {fault_class}", evidence=b"seen")
+
+
+def good(command: str) -> CommandResult:
+    """Make the whole output of a command."""
+    return CommandResult(command=command, status=CommandStatus.OK, output=command.encode())
+
+
+async def forever() -> None:
+    """Wait without a timer: only a cancellation ends it."""
+    await asyncio.get_running_loop().create_future()
+
+
+class ScriptedSession:
+    """A session of the scripted connector."""
+
+    def __init__(self, script: Script, device: Device) -> None:
+        self._script = script
+        self._device = device
+
+    async def run(self, command: str, *, timeout: float) -> CommandResult:
+        """Follow the script, else be good."""
+        script = self._script
+        script.asked.append((self._device.name, command))
+        if script.on_run is not None:
+            result = await script.on_run(self._device, command)
+            return result or good(command)
+        return good(command)
+
+    async def close(self) -> None:
+        """Follow the script and count, however it ends."""
+        script = self._script
+        try:
+            if script.on_close is not None:
+                await script.on_close(self._device)
+        finally:
+            script.closed[self._device.name] += 1
+            script.away(-1, self._device)
+
+
+class Script:
+    """A connector: what to do at each step is handed in; it counts what happens."""
+
+    def __init__(
+        self,
+        *,
+        on_open: Callable[[Device, int], Awaitable[None]] | None = None,
+        on_run: Callable[[Device, str], Awaitable[CommandResult | None]] | None = None,
+        on_close: Callable[[Device], Awaitable[None]] | None = None,
+    ) -> None:
+        self.on_open, self.on_run, self.on_close = on_open, on_run, on_close
+        self.tried: Counter[str] = Counter()
+        self.opened: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
+        self.asked: list[tuple[str, str]] = []
+        self.limits: list[Timeouts] = []
+        self.connecting = self.most_connecting = 0
+        self.sessions = self.most_sessions = 0
+        self.groups: Counter[str] = Counter()
+        self.most_in_group: Counter[str] = Counter()
+
+    async def open(self, device: Device, timeouts: Timeouts) -> ScriptedSession:
+        """Follow the script, else open at once."""
+        self.tried[device.name] += 1
+        self.limits.append(timeouts)
+        self.connecting += 1
+        self.most_connecting = max(self.most_connecting, self.connecting)
+        self.away(1, device)
+        try:
+            if self.on_open is not None:
+                await self.on_open(device, self.tried[device.name])
+        except BaseException:
+            self.away(-1, device)
+            raise
+        finally:
+            self.connecting -= 1
+        self.opened[device.name] += 1
+        return ScriptedSession(self, device)
+
+    def away(self, change: int, device: Device) -> None:
+        """Count a device that holds a session place."""
+        self.sessions += change
+        self.most_sessions = max(self.most_sessions, self.sessions)
+        for group in device.groups:
+            self.groups[group] += change
+            self.most_in_group[group] = max(self.most_in_group[group], self.groups[group])
+
+    def assert_all_closed(self) -> None:
+        """Check that each opened session was closed, and once."""
+        assert self.opened == self.closed
+        assert self.sessions == 0
+
+
+async def source(devices: Iterable[Device], commands: tuple[str, ...]) -> AsyncIterator[Assignment]:
+    """Produce assignments as an inventory does."""
+    for one in devices:
+        yield Assignment(device=one, commands=commands)
+
+
+def results_of(
+    script: Script,
+    devices: Iterable[Device],
+    *,
+    commands: tuple[str, ...] = COMMANDS,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    retries: Retries | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncIterator[DeviceResult]:
+    """Start the engine on the scripted connector."""
+    return collect_devices(
+        source(devices, commands),
+        script,
+        limits=limits or Limits(),
+        timeouts=timeouts or Timeouts(),
+        retries=retries or Retries(),
+        stop=stop,
+        rng=random.Random(1),
+        clock=LoopClock(),
+    )
+
+
+async def collected(script: Script, *devices: Device, **options: Any) -> list[DeviceResult]:
+    """Run the engine to its end; the options are those of `results_of`."""
+    found = [result async for result in results_of(script, devices, **options)]
+    script.assert_all_closed()
+    return found
+
+
+def one(script: Script, visited: Device | None = None, **options: Any) -> DeviceResult:
+    """Run the engine on a single device, on a still loop."""
+    (result,) = simulate(collected(script, visited or device("r1"), **options))
+    return result
