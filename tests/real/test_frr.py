@@ -37,6 +37,14 @@ def test_three_routers_at_once_by_password_and_by_key(routers: Site, collect: Co
     assert "Accepted publickey for" in routers.server_log(2)
 
 
+def zebra_says(site: Site, number: int, command: str) -> bytes:
+    """Return zebra's answer; on a terminal it puts a head and an end around its configuration."""
+    said = site.zebra(number, command)
+    if command != CONFIGURATION:
+        return said
+    return b"\nCurrent configuration:\n!\n" + said + b"end\n"
+
+
 def test_telnet_with_enable(routers: Site, collect: Collect) -> None:
     telnet = {"transport": "telnet", "port": 2601, "credential": "telnet"}
     devices = device(routers, 1, **telnet) | device(routers, 2, **telnet)
@@ -46,7 +54,7 @@ def test_telnet_with_enable(routers: Site, collect: Collect) -> None:
     assert run.status == 0, run.stderr
     for number in (1, 2):
         for command in (CONFIGURATION, "show interface"):
-            said = routers.zebra(number, command).replace(b"\r\n", b"\n")
+            said = zebra_says(routers, number, command)
             assert said.count(b"\n") > 50, "shorter than a page"
             assert run.output(f"r{number}", command) == said
 

@@ -97,7 +97,7 @@ class Collected:
         rows = self.device(device)["commands"]
         (row,) = (row for row in rows if row["command"] == command)
         assert row["status"] == "ok", f"{device}: {row}"
-        return (self.folder / row["file"]).read_bytes()
+        return self.folder.joinpath(str(row["file"])).read_bytes()
 
 
 class Collect(Protocol):
