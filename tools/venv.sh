@@ -12,7 +12,12 @@ say() { echo "$*" >&2; }
 # Prints the first interpreter that is new enough and can make a virtual environment.
 find_python() {
     without_venv=
-    for python in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
+    if [ -n "${PYTHON:-}" ]; then
+        set -- "$PYTHON"
+    else
+        set -- python3 python3.14 python3.13 python3.12 python3.11
+    fi
+    for python in "$@"; do
         "$python" -c "$oldest" >/dev/null 2>&1 || continue
         if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
             echo "$python"
