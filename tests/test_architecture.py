@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,7 +47,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "scrapli_community": frozenset({"driver"}),
     "asyncssh": frozenset({"driver", "lab"}),
     "aiofiles": frozenset({"store"}),
-    "yaml": frozenset({"document"}),
+    "yaml": frozenset({"document", "lab", "platforms"}),  # these two for the data they ship
     "tqdm": frozenset({"cli"}),
     "typer": frozenset({"cli"}),
     "click": frozenset({"cli"}),
@@ -101,23 +101,28 @@ def violations(module: str, text: str) -> Iterator[str]:
             yield f"{module}: {room} is not an owner of {top} ({name})"
 
 
-def cycles(edges: dict[str, frozenset[str]]) -> Iterable[str]:
-    """Return what is left when all that has no open edge is taken away, again and again."""
+def cycles(edges: dict[str, frozenset[str]]) -> list[str]:
+    """Return what is left when all that imports nothing, or is imported by nothing, is taken away."""
     left = dict(edges)
-    while free := {room for room, targets in left.items() if not targets & left.keys()}:
-        left = {room: targets for room, targets in left.items() if room not in free}
+    while left:
+        wanted = frozenset[str]().union(*left.values())
+        kept = {r: to & left.keys() for r, to in left.items() if to & left.keys() and r in wanted}
+        if kept == left:
+            break
+        left = kept
     return sorted(left)
 
 
 def test_every_import_follows_the_plan() -> None:
     found = list(modules())
     assert len(found) > len(GROUND)
-    assert [line for module, text in found for line in violations(module, text)] == []
+    assert not "\n".join(line for module, text in found for line in violations(module, text))
 
 
 def test_the_plan_has_no_cycle() -> None:
     assert cycles(ALLOWED) == []
-    assert cycles({"a": frozenset({"b"}), "b": frozenset({"a"}), "c": frozenset({"a"})}) != []
+    ring = {"a": frozenset({"b"}), "b": frozenset({"a", "d"})}
+    assert cycles({**ring, "c": frozenset({"a"}), "d": frozenset()}) == ["a", "b"]
 
 
 def test_modules_of_a_room_have_no_cycle() -> None:
