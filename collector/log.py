@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol
 
 run_id: ContextVar[str] = ContextVar("run_id", default="")
 device_name: ContextVar[str] = ContextVar("device_name", default="")
@@ -29,6 +29,18 @@ _FOREIGN_LOUD_AT = 3
 _SILENT = logging.CRITICAL + 1
 
 
+class LineStream(Protocol):
+    """Where log lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+        ...
+
+    def flush(self) -> object:
+        """Pass on what was taken."""
+        ...
+
+
 @contextmanager
 def bound(*, run: str = "", device: str = "", command: str = "") -> Iterator[None]:
     """Mark every log line inside the block with the names given; an empty one is left as it is."""
@@ -41,7 +53,7 @@ def bound(*, run: str = "", device: str = "", command: str = "") -> Iterator[Non
             variable.reset(token)
 
 
-def configure(verbosity: int, stream: TextIO, *, as_json: bool = False) -> None:
+def configure(verbosity: int, stream: LineStream, *, as_json: bool = False) -> None:
     """Send log lines to ``stream``; called once by the program, never by a library user's script.
 
     Verbosity: -1 errors, 0 warnings, 1 info, 2 debug, 3 also the libraries' warnings.

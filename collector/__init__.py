@@ -1,0 +1,135 @@
+"""Collect command outputs from network devices: what the command line does, for a script.
+
+::
+
+    inventory = load_inventory(find_inventory("lab.yaml"))
+    credentials = Credentials(inventory.credentials, os.environ)
+    devices = select(inventory.devices, ["site=ams"])
+    async for result in collect(devices, credentials=credentials, commands=["show version"]):
+        print(result.device.name, result.status)
+
+`collect` gives results and writes nothing; `run` does a whole run with its folder and manifest.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from collector.collect import Observer, Plan, RunOutcome, collect, execute, prepare, run
+from collector.errors import (
+    CollectorError,
+    Exit,
+    InputError,
+    LockedError,
+    SelectionError,
+    StorageError,
+)
+from collector.model import (
+    Assignment,
+    CommandResult,
+    CommandStatus,
+    Device,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    HostKeys,
+    Limits,
+    Phase,
+    Proof,
+    ProofLevel,
+    Retries,
+    Status,
+    Timeouts,
+    Transport,
+)
+
+if TYPE_CHECKING:
+    from collector.credentials import Credential, Credentials, CredentialSpec
+    from collector.inventory import Inventory, find_inventory, load_inventory, select
+    from collector.platforms import Platform, load_platforms
+    from collector.settings import Job, Settings, load_settings
+    from collector.store import latest_run, read_journal, read_manifest
+
+__all__ = [
+    # from inventory to results
+    "load_settings",
+    "find_inventory",
+    "load_inventory",
+    "select",
+    "Credentials",
+    "collect",
+    # a whole run
+    "prepare",
+    "execute",
+    "run",
+    "Observer",
+    "Plan",
+    "RunOutcome",
+    # what is on disk
+    "latest_run",
+    "read_manifest",
+    "read_journal",
+    # values
+    "Assignment",
+    "CommandResult",
+    "CommandStatus",
+    "Credential",
+    "CredentialSpec",
+    "Device",
+    "DeviceResult",
+    "Fault",
+    "FaultClass",
+    "HostKeys",
+    "Inventory",
+    "Job",
+    "Limits",
+    "Phase",
+    "Platform",
+    "Proof",
+    "ProofLevel",
+    "Retries",
+    "Settings",
+    "Status",
+    "Timeouts",
+    "Transport",
+    "load_platforms",
+    # errors
+    "CollectorError",
+    "Exit",
+    "InputError",
+    "LockedError",
+    "SelectionError",
+    "StorageError",
+]
+
+# Imported when first asked for: `collector --help` and a script's own start stay quick.
+_HOMES = {
+    "Credential": "collector.credentials",
+    "Credentials": "collector.credentials",
+    "CredentialSpec": "collector.credentials",
+    "Inventory": "collector.inventory",
+    "find_inventory": "collector.inventory",
+    "load_inventory": "collector.inventory",
+    "select": "collector.inventory",
+    "Platform": "collector.platforms",
+    "load_platforms": "collector.platforms",
+    "Job": "collector.settings",
+    "Settings": "collector.settings",
+    "load_settings": "collector.settings",
+    "latest_run": "collector.store",
+    "read_journal": "collector.store",
+    "read_manifest": "collector.store",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,79 @@
+"""``collector lab``: the devices of an inventory, emulated on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from collector.cli.inventory import read_inventory
+from collector.cli.options import ConfigOption, InventoryOption, LimitOption
+from collector.cli.streams import tell
+from collector.errors import Exit, InputError
+from collector.model import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collector.inventory import Inventory
+    from collector.lab import Lab, LabDevice
+    from collector.model import Device
+
+
+def lab(
+    inventory: InventoryOption = None, limit: LimitOption = None, config: ConfigOption = None
+) -> int:
+    """Serve the devices of an inventory on loopback, until interrupted."""
+    from collector.inventory import select
+
+    read = read_inventory(inventory, config)
+    devices = _emulated(read, select(read.devices, limit or ()))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(devices))
+    return Exit.OK
+
+
+def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice]:
+    """Turn inventory devices into emulated ones that take the credentials of the inventory."""
+    from collector.credentials import Credentials
+    from collector.lab import LabDevice
+
+    if telnet := [device.name for device in devices if device.transport is Transport.TELNET]:
+        raise InputError(f"the lab speaks SSH only; these want telnet: {', '.join(telnet)}")
+    credentials = Credentials(inventory.credentials, os.environ)
+    credentials.check({device.credential for device in devices})
+    emulated = []
+    for device in devices:
+        credential = credentials.get(device.credential)
+        emulated.append(
+            LabDevice(
+                name=device.name,
+                platform=device.platform,
+                host=device.host,
+                port=device.port,
+                username=credential.username,
+                password=credential.password,
+                enable=credential.enable or "",
+            )
+        )
+    return emulated
+
+
+async def _serve(devices: Sequence[LabDevice]) -> None:
+    from collector.lab import serve
+
+    serving = asyncio.ensure_future(serve(devices, ready=_say_ready))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+def _say_ready(running: Lab) -> None:
+    ports = sorted({running.port(name) for name in running.devices})
+    count = len(running.devices)
+    devices = "1 device" if count == 1 else f"{count} devices"
+    tell(f"lab: {devices} on loopback, ports {ports[0]} to {ports[-1]}; Ctrl-C ends it")

@@ -1,0 +1,38 @@
+"""The options that more than one command has, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.views import Format
+
+InventoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--inventory",
+        "-i",
+        metavar="FILE",
+        help="The inventory: the path as given, or else in inventory/.",
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The configuration; ./config.yaml if it exists."),
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        "-l",
+        metavar="WHICH",
+        help="Only these devices: a name or glob, group:NAME, platform=NAME, TAG=VALUE, @FILE;"
+        " '!' before it leaves them out. May be repeated.",
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="How data is printed.", case_sensitive=False),
+]

@@ -1,0 +1,90 @@
+"""Results as they come: the progress bar on standard error, the data on standard output.
+
+Owns the bar. Refuses to know how data looks: a view turns results into bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+
+from tqdm.asyncio import tqdm_asyncio
+
+from collector.cli.streams import DataStream
+from collector.model import DeviceResult, Status
+from collector.views import View
+
+# The bar redraws itself; tqdm's own thread for that would only be in the way of signals.
+tqdm_asyncio.monitor_interval = 0
+
+
+class Watcher:
+    """Watches a run: an observer for `collector.collect.execute`."""
+
+    def __init__(self, *, bar: bool, view: View | None, data: DataStream | None) -> None:
+        self._bar, self._view, self._data = bar, view, data
+        self._good = self._bad = 0
+
+    async def __call__(self, results: AsyncIterator[DeviceResult], total: int) -> None:
+        """Show each result, then what the view has held back."""
+        with tqdm_asyncio(
+            results,
+            total=total,
+            desc="collecting",
+            unit=" devices",
+            file=sys.stderr,
+            disable=not self._bar,
+            dynamic_ncols=True,
+            postfix={"ok": 0, "failed": 0},
+        ) as bar:
+            async for result in bar:
+                self._count(result)
+                bar.set_postfix({"ok": self._good, "failed": self._bad}, refresh=False)
+                await self._print(lambda view, result=result: view.add(result), bar)
+        await self._print(lambda view: view.end(), None)
+
+    def _count(self, result: DeviceResult) -> None:
+        if result.status is Status.OK:
+            self._good += 1
+        else:
+            self._bad += 1
+
+    async def _print(
+        self, show: Callable[[View], bytes], bar: tqdm_asyncio[DeviceResult] | None
+    ) -> None:
+        view, data = self._view, self._data
+        if view is None or data is None:
+            return
+        if bar is not None:
+            bar.clear()
+        await _in_thread(lambda: data.write(show(view)))
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Run what may block for ever in a thread that the end of the program does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def work_and_tell() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - carried to who waits for it, whatever it is
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    threading.Thread(target=work_and_tell, name="printing", daemon=True).start()
+    await done

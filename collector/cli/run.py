@@ -1,0 +1,193 @@
+"""``collector run``: collect from the devices of an inventory, and say how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from collector import log
+from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.streams import coloured, on_terminal, standard_output, tell
+from collector.errors import Exit, InputError
+from collector.views import Format, make_view
+
+if TYPE_CHECKING:
+    from collector.collect import Plan, RunOutcome
+
+EXAMPLES = """\b
+Examples:
+  collector run --inventory lab.yaml
+      a backup of every device, to output/runs/latest/devices/<device>/<command>.txt
+  collector run -i lab.yaml -c "show version" -c "show interfaces" --limit 'site=ams' --limit '!r7'
+      ask these two of one site but r7; store the outputs and print them
+  collector run -i lab.yaml -c "show version" --format jsonl | jq -r .device
+      the same as data
+  collector run -i lab.yaml --job facts --dry-run
+      what would be sent to whom; no network and no secret touched"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How the run is to be told."""
+
+    verbosity: int
+    shape: Format | None
+    bar: bool
+
+
+def run(  # noqa: PLR0913 - a parameter is a flag
+    *,
+    inventory: InventoryOption = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--command",
+            "-c",
+            metavar="TEXT",
+            help="Ask this in place of a job, and print the outputs. May be repeated.",
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", "-j", metavar="NAME", help="The job of the configuration to do."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="DIR", help="The folder that runs are stored in."),
+    ] = None,
+    shape: FormatOption = None,
+    config: ConfigOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-w", metavar="N", min=1, help="Sessions open at once."),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", "-t", metavar="SECONDS", help="The limit for each device."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent to whom, and stop.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, help="Log more: -v what happens, -vv why."),
+    ] = 0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no summary; failures are told.")
+    ] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="No progress bar.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
+    ] = False,
+) -> int:
+    """Log in to every device at once, run commands, store every output."""
+    if command and job:
+        raise InputError("--command and --job: expected one of them, found both")
+    overrides = _overrides(inventory, output, workers, timeout)
+    wish = Wish(
+        verbosity=-1 if quiet else verbose,
+        shape=shape or (Format.TEXT if command else None),
+        bar=on_terminal() and not quiet and not no_progress and not log_json,
+    )
+    plan = _plan(config, overrides, tuple(limit or ()), tuple(command or ()), job)
+    if dry_run:
+        _show_plan(plan, shape)
+        return Exit.OK
+    log.configure(wish.verbosity, _log_stream(wish), as_json=log_json)
+    outcome = _execute(plan, wish)
+    _tell_end(outcome, wish)
+    return outcome.exit_status
+
+
+def _overrides(
+    inventory: str | None, output: str | None, workers: int | None, timeout: float | None
+) -> dict[str, object]:
+    if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
+        raise InputError(f"--timeout: expected seconds above 0, found {timeout:g}")
+    flags = {
+        "inventory": inventory,
+        "output": output,
+        "limits.sessions": workers,
+        "timeouts.device": timeout,
+    }
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def _plan(
+    config: Path | None,
+    overrides: Mapping[str, object],
+    limits: tuple[str, ...],
+    commands: tuple[str, ...],
+    job: str | None,
+) -> Plan:
+    from collector.collect import prepare
+    from collector.settings import load_settings
+
+    settings = load_settings(config, os.environ, overrides)
+    return prepare(settings, limits=limits, commands=commands or None, job=job)
+
+
+def _show_plan(plan: Plan, shape: Format | None) -> None:
+    from collector.views.devices import json_text, plan_row, plan_text
+
+    if shape in {Format.JSON, Format.JSONL}:
+        rows = [plan_row(assignment) for assignment in plan.assignments]
+        text = json_text(rows, lines=shape is Format.JSONL)
+    else:
+        text = plan_text(plan.assignments)
+    standard_output().write_text(text)
+    for device in plan.idle:
+        tell(f"{device.name}: skipped: job {plan.job!r} has no command for {device.platform}")
+
+
+def _log_stream(wish: Wish) -> log.LineStream:
+    return _AboveBar() if wish.bar else sys.stderr
+
+
+class _AboveBar:
+    """Standard error while a bar is drawn on its last line."""
+
+    def write(self, text: str) -> int:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr, end="")
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def _execute(plan: Plan, wish: Wish) -> RunOutcome:
+    from collector.cli.progress import Watcher
+    from collector.collect import execute, loop_factory
+
+    view = make_view(wish.shape) if wish.shape else None
+    watcher = Watcher(bar=wish.bar, view=view, data=standard_output() if view else None)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(execute(plan, observe=watcher))
+
+
+def _tell_end(outcome: RunOutcome, wish: Wish) -> None:
+    """On a terminal always a few lines; elsewhere, as in cron, only when something is wrong."""
+    from collector.views.summary import failure_lines, totals_line
+
+    colours = coloured()
+    told = on_terminal() and wish.verbosity >= 0
+    if not told and outcome.exit_status == Exit.OK:
+        return
+    for remark in outcome.remarks:
+        tell(f"collector: {log.one_line(remark)}")
+    tell(totals_line(outcome.totals, outcome.duration, coloured=colours))
+    where = outcome.manifest or outcome.run_dir
+    for line in failure_lines(outcome.failures, where, coloured=colours):
+        tell(line)
+    tell(f"outputs: {outcome.run_dir}")

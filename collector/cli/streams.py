@@ -1,0 +1,67 @@
+"""The two ways out: data to standard output, everything else to standard error.
+
+Owns what happens when a stream is closed at the other end or cannot take more. Refuses to know what
+is written. Nothing is buffered here, so a writer stuck on a pipe holds no lock at exit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import BinaryIO
+
+from collector.errors import StorageError
+
+
+class DataStream:
+    """Standard output as bytes; what follows a closed pipe is dropped in silence."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream: BinaryIO | None = stream
+
+    def write(self, data: bytes) -> None:
+        """Write everything, or raise StorageError; blocks as long as the reader does."""
+        rest = memoryview(data)
+        try:
+            while rest and self._stream is not None:
+                written = self._stream.write(rest)
+                rest = rest[written:]
+        except BrokenPipeError:
+            # `collector ... | head` has seen enough: no error, and the run itself goes on.
+            self._stream = None
+        except OSError as error:
+            raise StorageError(f"cannot write to standard output: {error.strerror}") from error
+
+    def write_text(self, text: str) -> None:
+        """Write text as UTF-8."""
+        self.write(text.encode(errors="backslashreplace"))
+
+
+def standard_output() -> DataStream:
+    """Give standard output beneath its buffers."""
+    if sys.stdout is None:
+        raise StorageError("standard output is closed")
+    buffer = sys.stdout.buffer
+    return DataStream(getattr(buffer, "raw", buffer))
+
+
+def tell(line: str) -> None:
+    """Say a line on standard error; a closed one is no reason to fail."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    """Tell whether a person watches standard error."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def coloured() -> bool:
+    """Tell whether colours may go to standard error (https://no-color.org)."""
+    plain = os.environ.get("NO_COLOR", "") or os.environ.get("TERM") == "dumb"
+    return on_terminal() and not plain

@@ -1,0 +1,117 @@
+"""What a run will do, before anything is done: who is asked what.
+
+Owns the step from settings and words of selection to assignments. Touches no network and no
+secret, so a dry run can show all of it. What it reads, it reads blocking.
+"""
+# ruff: noqa: PLC0415 - the rooms are imported where they are used: see the room's docstring
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from collector.errors import InputError
+from collector.model import Assignment, Device
+
+if TYPE_CHECKING:
+    from collector.inventory import Inventory
+    from collector.platforms import Platform
+    from collector.settings import Job, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run to be done.
+
+    ``idle`` are the selected devices for which the job has no command. ``selection`` is what was
+    asked for, as it stands in the manifest.
+    """
+
+    settings: Settings
+    inventory: Inventory
+    platforms: Mapping[str, Platform]
+    job: str
+    assignments: tuple[Assignment, ...]
+    idle: tuple[Device, ...] = ()
+    selection: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """The number of devices that will have a result."""
+        return len(self.assignments) + len(self.idle)
+
+
+def prepare(
+    settings: Settings,
+    *,
+    limits: Sequence[str] = (),
+    commands: Sequence[str] | None = None,
+    job: str | None = None,
+) -> Plan:
+    """Read the inventory, select, and plan every device's commands.
+
+    ``commands`` for all devices alike, or else the job of that name (the settings' default when
+    None). Raises InputError for all that is wrong with what the user gave.
+    """
+    from collector.inventory import find_inventory, load_inventory, select
+    from collector.platforms import load_platforms
+
+    platforms = load_platforms(settings.platforms)
+    inventory = load_inventory(find_inventory(str(settings.inventory)), known_platforms=platforms)
+    chosen = select(inventory.devices, limits)
+    assignments, idle = assign(chosen, settings, platforms, commands=commands, job=job)
+    return Plan(
+        settings=settings,
+        inventory=inventory,
+        platforms=platforms,
+        job="ad-hoc" if commands else job or settings.job,
+        assignments=assignments,
+        idle=idle,
+        selection={"limits": list(limits), "commands": list(commands or ())},
+    )
+
+
+def assign(
+    devices: Iterable[Device],
+    settings: Settings,
+    platforms: Mapping[str, Platform],
+    *,
+    commands: Sequence[str] | None = None,
+    job: str | None = None,
+) -> tuple[tuple[Assignment, ...], tuple[Device, ...]]:
+    """Give each device its commands; the second part are those for which there is none."""
+    from collector.platforms import plan
+
+    asked = tuple(_checked(commands or ()))
+    work = None if asked else _job(settings, job)
+    everyone = [
+        Assignment(
+            device=device,
+            commands=asked if work is None else plan(work, platforms[device.platform]),
+        )
+        for device in devices
+    ]
+    busy = tuple(assignment for assignment in everyone if assignment.commands)
+    idle = tuple(assignment.device for assignment in everyone if not assignment.commands)
+    if idle and not busy:
+        raise InputError(f"job {job or settings.job!r} has no command for any selected device")
+    return busy, idle
+
+
+def _job(settings: Settings, name: str | None) -> Job:
+    wanted = name or settings.job
+    if wanted not in settings.jobs:
+        known = ", ".join(sorted(settings.jobs))
+        raise InputError(f"job: expected one of {known}; found {wanted!r}")
+    return settings.jobs[wanted]
+
+
+def _checked(commands: Sequence[str]) -> Iterator[str]:
+    """Let through what is one line of text: a line end inside would be a second command unseen."""
+    for command in commands:
+        if not command.strip():
+            raise InputError("command: expected a command, found nothing")
+        if not command.isprintable():
+            raise InputError(f"command: expected one line of text, found {command!r}")
+        yield command.strip()

@@ -1,0 +1,248 @@
+"""The two ways to collect: as results for a script, or as a run with its folder and manifest."""
+# ruff: noqa: PLC0415 - the rooms are imported where they are used: see the room's docstring
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from collector import log
+from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
+from collector.collect.ending import Ending
+from collector.collect.plan import Plan, assign, prepare
+from collector.collect.redaction import redactor
+from collector.collect.system import fitted, raise_open_files, versions
+from collector.collect.tally import Tally
+from collector.errors import Exit, StorageError
+from collector.model import Assignment, Device, DeviceResult, Status
+
+if TYPE_CHECKING:
+    from collector.credentials import Credentials
+    from collector.engine import Connector
+    from collector.platforms import Platform
+    from collector.settings import Settings
+    from collector.store import RunHeader, RunWriter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How a run ended.
+
+    ``failures`` has every device that is not ok, without its outputs. ``remarks`` are lines about
+    the run itself: why it ended early, what could not be stored. ``manifest`` is None when it
+    could not be written.
+    """
+
+    totals: Mapping[Status, int]
+    exit_status: Exit
+    run_dir: Path
+    manifest: Path | None
+    duration: float
+    failures: tuple[DeviceResult, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+async def collect(
+    devices: Iterable[Device],
+    *,
+    credentials: Credentials,
+    settings: Settings | None = None,
+    commands: Sequence[str] | None = None,
+    job: str | None = None,
+    connector: Connector | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncGenerator[DeviceResult]:
+    """Collect from devices and give each one's result as it comes; nothing is written.
+
+    ``commands`` for all devices alike, or else the settings' job of that name. Set ``stop`` to end
+    early: running sessions are closed, and every device still has its result.
+    """
+    from collector.platforms import load_platforms
+    from collector.settings import load_settings
+
+    chosen = settings or load_settings(None, os.environ, {})
+    platforms = load_platforms(chosen.platforms)
+    assignments, idle = assign(devices, chosen, platforms, commands=commands, job=job)
+    await asyncio.to_thread(credentials.check, _names(assignments))
+    for device in idle:
+        yield unasked(device)
+    connect = connector or _connector(chosen, platforms, credentials)
+    results = _results(assignments, connect, chosen, stop or asyncio.Event())
+    async with contextlib.aclosing(results):
+        async for result in results:
+            yield result
+
+
+async def run(
+    settings: Settings,
+    *,
+    limits: Sequence[str] = (),
+    commands: Sequence[str] | None = None,
+    job: str | None = None,
+    observe: Observer = unobserved,
+) -> RunOutcome:
+    """Do one whole run: read the inventory, collect, store, write the manifest.
+
+    Raises InputError before anything connects, StorageError or LockedError when the output folder
+    cannot be used. What goes wrong later is in the outcome.
+    """
+    plan = await asyncio.to_thread(prepare, settings, limits=limits, commands=commands, job=job)
+    return await execute(plan, observe=observe)
+
+
+async def execute(
+    plan: Plan, *, observe: Observer = unobserved, connector: Connector | None = None
+) -> RunOutcome:
+    """Do what was planned; see `run`. Owns SIGINT and SIGTERM while it lasts."""
+    from collector.credentials import Credentials
+    from collector.engine import Stop
+    from collector.store import RunWriter
+
+    credentials = Credentials(plan.inventory.credentials, os.environ)
+    names = _names(plan.assignments)
+    await asyncio.to_thread(credentials.check, names)
+    settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
+    connect = connector or _connector(settings, plan.platforms, credentials)
+    stop = Stop()
+    ending = Ending(stop)
+    started = time.monotonic()
+    redact = redactor(_secrets(credentials, names))
+    with ending.watching(settings.timeouts.run):
+        async with await RunWriter.create(settings.output, _header(plan), redact=redact) as writer:
+            with log.bound(run=writer.run_id):
+                logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
+                tally = Tally()
+                results = _all_results(
+                    plan, _results(plan.assignments, connect, settings, stop), ending
+                )
+                delivery = Delivery(writer, tally, ending)
+                await delivery.deliver(results, observe, plan.total)
+                outcome = await _finish(writer, tally, ending, time.monotonic() - started)
+    return _with_problem(outcome, delivery.problem)
+
+
+async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: float) -> RunOutcome:
+    """Write the manifest; what could not be stored changes the exit status, not the summary."""
+    from collector.store import RunEnd
+
+    status = tally.exit_status(ending, stored=not writer.problems)
+    end = RunEnd(
+        finished=datetime.now(UTC),
+        duration=duration,
+        exit_status=status,
+        interrupted=ending.signal is not None,
+    )
+    manifest: Path | None = None
+    remarks = [ending.reason] if ending.reason else []
+    try:
+        manifest = await writer.finish(end)
+    except StorageError as error:
+        remarks.append(str(error))
+        status = tally.exit_status(ending, stored=False)
+    return RunOutcome(
+        totals={each: tally.totals[each] for each in Status},
+        exit_status=status,
+        run_dir=writer.folder,
+        manifest=manifest,
+        duration=duration,
+        failures=tuple(tally.failures),
+        remarks=tuple(remarks),
+    )
+
+
+def _with_problem(outcome: RunOutcome, problem: str) -> RunOutcome:
+    """Add what kept the results from being shown: stored they are."""
+    if not problem:
+        return outcome
+    interrupted = outcome.exit_status in {Exit.INTERRUPTED, Exit.TERMINATED}
+    return replace(
+        outcome,
+        exit_status=outcome.exit_status if interrupted else Exit.STORAGE,
+        remarks=(*outcome.remarks, problem),
+    )
+
+
+async def _all_results(
+    plan: Plan, results: AsyncGenerator[DeviceResult], ending: Ending
+) -> AsyncIterator[DeviceResult]:
+    for device in plan.idle:
+        yield unasked(device)
+    devices = [assignment.device for assignment in plan.assignments]
+    async for result in completed(results, devices, ending):
+        yield result
+
+
+def _results(
+    assignments: Sequence[Assignment],
+    connector: Connector,
+    settings: Settings,
+    stop: asyncio.Event,
+) -> AsyncGenerator[DeviceResult]:
+    from collector.engine import collect_devices
+
+    results = collect_devices(
+        _stream(assignments),
+        connector,
+        limits=settings.limits,
+        timeouts=settings.timeouts,
+        retries=settings.retries,
+        stop=stop,
+    )
+    # An async generator, which its declared type leaves open: its `aclose` closes the sessions.
+    return cast("AsyncGenerator[DeviceResult]", results)
+
+
+async def _stream(assignments: Sequence[Assignment]) -> AsyncIterator[Assignment]:
+    for assignment in assignments:
+        yield assignment
+
+
+def _connector(
+    settings: Settings, platforms: Mapping[str, Platform], credentials: Credentials
+) -> Connector:
+    from collector.driver import DeviceConnector
+
+    return DeviceConnector(settings=settings, platforms=platforms, credentials=credentials)
+
+
+def _names(assignments: Iterable[Assignment]) -> frozenset[str]:
+    return frozenset(assignment.device.credential for assignment in assignments)
+
+
+def _secrets(credentials: Credentials, names: Iterable[str]) -> list[str | None]:
+    held = [credentials.get(name) for name in names]
+    return [
+        secret
+        for credential in held
+        for secret in (credential.password, credential.enable, credential.passphrase)
+    ]
+
+
+def _header(plan: Plan) -> RunHeader:
+    from collector.store import RunHeader
+
+    devices = (*(assignment.device for assignment in plan.assignments), *plan.idle)
+    chosen = {device.name for device in devices}
+    return RunHeader(
+        started=datetime.now(UTC),
+        job=plan.job,
+        versions=versions(),
+        settings_digest=hashlib.sha256(repr(plan.settings).encode()).hexdigest(),
+        inventory_digest=plan.inventory.digest,
+        selection=plan.selection,
+        order=[device.name for device in plan.inventory.devices if device.name in chosen],
+        command=shlex.join(("collector", *sys.argv[1:])),
+    )

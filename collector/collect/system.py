@@ -1,0 +1,70 @@
+"""What the machine gives a run: open files, an event loop, the versions that are installed."""
+# ruff: noqa: PLC0415 - what may be missing, or is slow to import, is imported where it is used
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from collector.model import Limits
+
+SPARE_FILES = 64  # descriptors that are not sessions: files being written, the loop, libraries
+VERSIONED = ("network-command-collector", "scrapli", "scrapli_community", "asyncssh")
+
+logger = logging.getLogger(__name__)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give uvloop's loop where it is installed, None (asyncio's own) elsewhere."""
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform, or another Python than CPython
+        return None
+    return uvloop.new_event_loop
+
+
+def fitted(limits: Limits, open_files: int) -> Limits:
+    """Lower the number of sessions to what that many open files allow, and say so.
+
+    >>> fitted(Limits(sessions=500, connecting=25), open_files=1024).sessions
+    500
+    """
+    room = max(open_files - SPARE_FILES, 1)
+    if limits.sessions <= room:
+        return limits
+    logger.warning(
+        "limits.sessions lowered from %d to %d: the limit of open files (ulimit -n) allows no more",
+        limits.sessions,
+        room,
+    )
+    return replace(limits, sessions=room)
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of open files to the hard one; gives what is allowed then."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return sys.maxsize
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems refuse what their own hard limit promises.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that shape an output."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

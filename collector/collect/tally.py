@@ -1,0 +1,52 @@
+"""What is known of a run's results when they are gone: counts, failures, the exit status.
+
+Owns the rule from results to exit status. Holds no output.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from collector.collect.ending import Ending
+from collector.errors import Exit
+from collector.model import DeviceResult, FaultClass, Status
+
+_BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The running count of one run."""
+
+    totals: Counter[Status] = field(default_factory=Counter)
+    failures: list[DeviceResult] = field(default_factory=list)
+    breaker: bool = False
+
+    def count(self, result: DeviceResult) -> None:
+        """Take one more result into account."""
+        self.totals[result.status] += 1
+        if result.status is not Status.OK:
+            self.failures.append(_without_outputs(result))
+        if result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER:
+            self.breaker = True
+
+    def exit_status(self, ending: Ending, *, stored: bool) -> Exit:
+        """Say how the run ended, the most urgent word first: see the table in the README."""
+        if ending.signal is not None:
+            return Exit(128 + ending.signal)
+        if not stored:
+            return Exit.STORAGE
+        if self.breaker:
+            return Exit.BREAKER
+        if ending.out_of_time:
+            return Exit.SOME_FAILED
+        others = sum(self.totals[status] for status in Status if status is not Status.FAILED)
+        if self.totals[Status.FAILED] and others == self.totals[Status.SKIPPED]:
+            return Exit.ALL_FAILED
+        return Exit.SOME_FAILED if any(self.totals[status] for status in _BAD) else Exit.OK
+
+
+def _without_outputs(result: DeviceResult) -> DeviceResult:
+    commands = tuple(replace(command, output=b"", evidence=b"") for command in result.commands)
+    return replace(result, commands=commands, evidence=b"")
