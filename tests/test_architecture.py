@@ -102,7 +102,7 @@ def violations(module: str, text: str) -> Iterator[str]:
 
 
 def cycles(edges: dict[str, frozenset[str]]) -> list[str]:
-    """Return what is left when all that imports nothing, or is imported by nothing, is taken away."""
+    """Return what is left without all that imports nothing, or is imported by nothing."""
     left = dict(edges)
     while left:
         wanted = frozenset[str]().union(*left.values())
