@@ -1,0 +1,24 @@
+"""What is known of each network OS, as data: a YAML file each, and the user's own.
+
+Owns the facts (commands, end markers, denials, pagers, read-only words) and how they are held
+against text. Refuses to know how a device is reached.
+"""
+
+from collector.platforms.catalogue import GENERIC, load_platforms
+from collector.platforms.evidence import find_denial, find_end_marker, is_log_line, prints_log
+from collector.platforms.model import EditorKey, Enable, Platform
+from collector.platforms.plan import JobCommands, plan
+
+__all__ = [
+    "load_platforms",
+    "GENERIC",
+    "Platform",
+    "Enable",
+    "EditorKey",
+    "plan",
+    "JobCommands",
+    "find_denial",
+    "find_end_marker",
+    "is_log_line",
+    "prints_log",
+]

@@ -1,0 +1,130 @@
+"""A platform as it is written: the keys of a YAML file or of an entry in config.yaml, checked.
+
+Owns the schema, the merging of an entry with the one it extends, and the step to a `Platform`.
+Refuses to know where the text came from.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from collector.platforms.model import EditorKey, Enable, Platform
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, found {text!r}: {error}") from None
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"expected one line of printable text, found {text!r}")
+    return text
+
+
+Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
+Command = Annotated[str, AfterValidator(_one_line)]
+
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class EnableEntry(BaseModel):
+    """How more rights are asked for."""
+
+    model_config = _STRICT
+
+    command: Command = "enable"
+    prompt_suffix: str = Field(default=">", min_length=1)
+
+
+class Entry(BaseModel):
+    """What may be said of a platform; what is not said comes from the one it extends."""
+
+    model_config = _STRICT
+
+    extends: str | None = None
+    title: str | None = None
+    driver: str | None = None
+    backup: list[Command] = []
+    version: list[Command] = []
+    paging_off: list[Command] = []
+    enable: EnableEntry | None = None
+    end_markers: dict[Command, Expression] = {}
+    denials: list[Expression] = []
+    log_lines: list[Expression] = []
+    log_commands: list[Command] = []
+    pagers: list[Expression] = []
+    editor_key: Literal["ctrl-e", "none"] = "ctrl-e"
+    return_char: Literal["\n", "\r", "\r\n"] = "\n"
+    prompt: Expression | None = None
+    close: Command | None = None
+    username_suffix: str = ""
+    abbreviates: bool = True
+    read_only: list[Command] = []
+    filters: list[Command] = []
+    config_modes: list[Command] = []
+
+
+# These add to what the extended platform has; every other key takes the place of it.
+ADDED: Final = (
+    *("denials", "log_lines", "log_commands", "pagers"),
+    *("read_only", "filters", "config_modes"),
+)
+
+
+def merge(own: Entry, base: Entry) -> Entry:
+    """Return ``own`` with all that it does not say taken from ``base``."""
+    said = own.model_fields_set
+    values = {name: getattr(own if name in said else base, name) for name in Entry.model_fields}
+    values["extends"] = own.extends
+    for name in ADDED:
+        values[name] = [*dict.fromkeys((*getattr(own, name), *getattr(base, name)))]
+    values["end_markers"] = {**base.end_markers, **own.end_markers}
+    return Entry.model_construct(**values)
+
+
+def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
+    """Build the `Platform` that a merged entry describes; compiles every expression once."""
+    return Platform(
+        name=lineage[0],
+        title=entry.title or lineage[0],
+        lineage=lineage,
+        driver=entry.driver,
+        backup=tuple(entry.backup),
+        version=tuple(entry.version),
+        paging_off=tuple(entry.paging_off),
+        enable=_enable(entry.enable),
+        end_markers=MappingProxyType(
+            {command: re.compile(text) for command, text in entry.end_markers.items()}
+        ),
+        denials=_lines(entry.denials, re.IGNORECASE),
+        log_lines=_lines(entry.log_lines),
+        log_commands=tuple(entry.log_commands),
+        pagers=tuple(re.compile(text.encode()) for text in entry.pagers),
+        editor_key=EditorKey(entry.editor_key),
+        return_char=entry.return_char,
+        prompt=re.compile(entry.prompt) if entry.prompt else None,
+        close=entry.close,
+        username_suffix=entry.username_suffix,
+        abbreviates=entry.abbreviates,
+        read_only=tuple(entry.read_only),
+        filters=tuple(entry.filters),
+        config_modes=tuple(entry.config_modes),
+    )
+
+
+def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(text, flags) for text in texts)
+
+
+def _enable(entry: EnableEntry | None) -> Enable | None:
+    if entry is None:
+        return None
+    return Enable(command=entry.command, prompt_suffix=entry.prompt_suffix)

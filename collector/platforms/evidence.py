@@ -1,0 +1,58 @@
+"""What an output says of itself: a denial at its start, the end marker at its end.
+
+Owns how the tables of a platform are held against bytes. Refuses to know how they were collected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from collector.platforms.model import Platform
+
+_HEAD: Final = 4096  # bytes; a denial is a few lines, and some devices list the choices after it
+_LINES: Final = 3  # the lines that may hold it: a parser's word comes first, a hint after it
+_CARET: Final = re.compile(r"[\s^~-]*\^[\s^~-]*")  # points at the word that was not understood
+
+
+def find_denial(output: bytes, platform: Platform) -> str | None:
+    """Return the line by which the device refused the command, or None.
+
+    Only the first lines of ``output`` (echo and prompt already cut) are looked at: carets, blank
+    lines and log lines before them are passed over.
+    """
+    said = islice(_said(output[:_HEAD], platform), _LINES)
+    return next((line for line in said if _matches(line, platform.denials)), None)
+
+
+def find_end_marker(output: bytes, command: str, platform: Platform) -> bool | None:
+    """Tell whether ``output`` ends as that command's outputs do; None where no marker is known."""
+    marker = platform.end_markers.get(" ".join(command.split()))
+    if marker is None:
+        return None
+    last = output.rstrip().rpartition(b"\n")[2]
+    return marker.fullmatch(last.decode("utf-8", "replace").strip("\r")) is not None
+
+
+def is_log_line(line: str, platform: Platform) -> bool:
+    """Tell whether a line has the shape of a log message that the OS prints to a session."""
+    return _matches(line.strip(), platform.log_lines)
+
+
+def prints_log(command: str, platform: Platform) -> bool:
+    """Tell whether the output of ``command`` is log lines anyway."""
+    words = " ".join(command.split())
+    return any(words == known or words.startswith(known + " ") for known in platform.log_commands)
+
+
+def _said(head: bytes, platform: Platform) -> Iterator[str]:
+    for line in re.split(r"[\r\n]+", head.decode("utf-8", "replace")):
+        text = line.strip()
+        if text and not _CARET.fullmatch(text) and not _matches(text, platform.log_lines):
+            yield text
+
+
+def _matches(line: str, table: tuple[re.Pattern[str], ...]) -> bool:
+    return any(pattern.fullmatch(line) for pattern in table)

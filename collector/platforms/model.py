@@ -1,0 +1,65 @@
+"""What is known of one network OS, as a value with its regular expressions compiled.
+
+Owns the shape that the driver works with. Refuses to know where the facts are written, how they
+are validated, and how a device is talked to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class EditorKey(StrEnum):
+    """A key that a line editor swallows without a trace: an echo then proves a read."""
+
+    CTRL_E = "ctrl-e"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enable:
+    """How more rights are asked for, and the end of the prompt that shows they are missing."""
+
+    command: str = "enable"
+    prompt_suffix: str = ">"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One network OS.
+
+    ``lineage`` is this platform's name, then those it extends, nearest first. ``driver`` is the
+    scrapli platform (core or scrapli_community), None where the generic driver does.
+    ``denials`` and ``log_lines`` match a whole line without its surrounding blanks;
+    ``end_markers`` the whole last line that is not blank, without its trailing blanks;
+    ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
+    the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
+    `permission.judge` tells a harmless command.
+    """
+
+    name: str
+    title: str
+    lineage: tuple[str, ...]
+    driver: str | None = None
+    backup: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
+    paging_off: tuple[str, ...] = ()
+    enable: Enable | None = None
+    end_markers: Mapping[str, re.Pattern[str]] = field(default_factory=lambda: MappingProxyType({}))
+    denials: tuple[re.Pattern[str], ...] = ()
+    log_lines: tuple[re.Pattern[str], ...] = ()
+    log_commands: tuple[str, ...] = ()
+    pagers: tuple[re.Pattern[bytes], ...] = ()
+    editor_key: EditorKey = EditorKey.CTRL_E
+    return_char: str = "\n"
+    prompt: re.Pattern[str] | None = None
+    close: str | None = None
+    username_suffix: str = ""
+    abbreviates: bool = True
+    read_only: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    config_modes: tuple[str, ...] = ()

@@ -1,0 +1,151 @@
+"""The user's own platforms: joined with what they extend, or refused with their place."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from collector.errors import InputError
+from collector.platforms import Enable, find_denial, find_end_marker, load_platforms, plan
+
+ACME = {
+    "extends": "generic",
+    "title": "Acme OS",
+    "prompt": r"\w+\$ $",
+    "paging_off": ["no more"],
+    "backup": ["show config"],
+    "version": ["show release"],
+    "end_markers": {"show config": "-- done"},
+    "denials": ["what\\?"],
+    "enable": {"command": "su", "prompt_suffix": "$"},
+    "pagers": ["--weiter--$"],
+}
+
+
+def test_a_platform_of_ones_own() -> None:
+    platform = load_platforms({"acme_os": ACME})["acme_os"]
+    assert platform.lineage == ("acme_os",)
+    assert platform.driver is None
+    assert plan("backup", platform) == ("show config", "show release")
+    assert platform.prompt is not None
+    assert platform.prompt.search("box$ ")
+    assert platform.enable == Enable(command="su", prompt_suffix="$")
+    assert find_end_marker(b"a\n-- done\n", "show config", platform)
+    assert find_denial(b"What?\n", platform) == "What?"
+    assert find_denial(b"% Invalid input\n", platform)  # the general table holds as well
+    assert platform.pagers[0].search(b"x\n--weiter--")
+
+
+def test_read_only_settings_are_taken_as_they_are() -> None:
+    entry = MappingProxyType({"backup": ("show x",), "enable": MappingProxyType({"command": "su"})})
+    platform = load_platforms(MappingProxyType({"x": entry}))["x"]
+    assert platform.backup == ("show x",)
+    assert platform.enable == Enable(command="su")
+
+
+def test_lists_of_texts_add_and_commands_replace() -> None:
+    platforms = load_platforms(
+        {"core": {"extends": "cisco_iosxe", "denials": ["nope"], "backup": ["show run brief"]}}
+    )
+    own, base = platforms["core"], platforms["cisco_iosxe"]
+    assert own.lineage == ("core", "cisco_iosxe")
+    assert own.backup == ("show run brief",)
+    assert own.version == base.version
+    assert own.denials[0].pattern == "nope"
+    assert own.denials[1:] == base.denials
+    assert own.end_markers == base.end_markers
+
+
+def test_a_built_in_one_can_be_changed() -> None:
+    platforms = load_platforms({"cisco_iosxe": {"paging_off": [], "enable": None}})
+    assert platforms["cisco_iosxe"].paging_off == ()
+    assert platforms["cisco_iosxe"].enable is None
+    assert platforms["cisco_iosxe"].driver == "cisco_iosxe"
+    assert platforms["cisco_ios"].paging_off == ()  # it extends the changed one
+    assert platforms["cisco_ios"].lineage == ("cisco_ios", "cisco_iosxe")
+
+
+def test_one_of_ones_own_extends_another() -> None:
+    platforms = load_platforms({"b": {"extends": "a", "close": "bye"}, "a": {"version": ["ver"]}})
+    assert platforms["b"].version == ("ver",)
+    assert platforms["b"].close == "bye"
+    assert platforms["b"].lineage == ("b", "a")
+    assert len(platforms) == len([*platforms]) == len(load_platforms()) + 2
+
+
+PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
+    "key": (
+        {"x": {"backups": ["a"]}},
+        "platforms.x.backups: unknown key 'backups'; did you mean 'backup'?",
+    ),
+    "regex": (
+        {"x": {"denials": ["ok", "(["]}},
+        "platforms.x.denials.1: expected a regular expression, found '(['"
+        ": unterminated character set at position 1",
+    ),
+    "marker": (
+        {"x": {"end_markers": {"show": "*"}}},
+        "platforms.x.end_markers.show: expected a regular expression, found '*'"
+        ": nothing to repeat at position 0",
+    ),
+    "list": (
+        {"x": {"backup": "show run"}},
+        "platforms.x.backup: expected a list, found 'show run'",
+    ),
+    "mapping": (
+        {"x": {"enable": "enable"}},
+        "platforms.x.enable: expected a mapping, found 'enable'",
+    ),
+    "entry": ({"x": ["a"]}, "platforms.x: expected a mapping, found ['a']"),
+    "text": ({"x": {"backup": [5]}}, "platforms.x.backup.0: expected text, found 5"),
+    "choice": (
+        {"x": {"editor_key": "ctrl-a"}},
+        "platforms.x.editor_key: expected 'ctrl-e' or 'none', found 'ctrl-a'",
+    ),
+    "line": (
+        {"x": {"backup": ["a\nb"]}},
+        "platforms.x.backup.0: expected one line of printable text, found 'a\\nb'",
+    ),
+    "base": (
+        {"x": {"extends": "cisco_iosx"}},
+        "platforms.x.extends: expected a known platform, found 'cisco_iosx'"
+        "; did you mean 'cisco_iosxr'?",
+    ),
+    "circle": (
+        {"x": {"extends": "x"}},
+        "platforms.x.extends: expected a platform that does not extend this one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROBLEMS)
+def test_problem(case: str) -> None:
+    user, expected = PROBLEMS[case]
+    with pytest.raises(InputError) as caught:
+        load_platforms(user)
+    assert caught.value.problems == (expected,)
+
+
+def test_a_circle_of_two_names_both() -> None:
+    with pytest.raises(InputError) as caught:
+        load_platforms({"a": {"extends": "b"}, "b": {"extends": "a"}, "c": {"extends": "a"}})
+    assert [line.partition(":")[0] for line in caught.value.problems] == [
+        "platforms.a.extends",
+        "platforms.b.extends",
+    ]
+
+
+def test_all_problems_at_once_with_their_places() -> None:
+    user: dict[str, dict[str, Any]] = {
+        "x": {"backups": [], "denials": ["["]},
+        "y": {"extends": "none_such"},
+    }
+    with pytest.raises(InputError) as caught:
+        load_platforms(user, where=lambda loc: f"config.yaml:{len(loc)}:1")
+    assert [line.split(" ")[0] for line in caught.value.problems] == [
+        "config.yaml:4:1:",
+        "config.yaml:3:1:",
+        "config.yaml:3:1:",
+    ]
