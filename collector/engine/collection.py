@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 from collector.engine.attempt import attempt
 from collector.engine.line import Line
@@ -51,7 +51,7 @@ async def collect_devices(
     stop: asyncio.Event | None = None,
     rng: random.Random | None = None,
     clock: Clock | None = None,
-) -> AsyncIterator[DeviceResult]:
+) -> AsyncGenerator[DeviceResult, None]:
     """Visit every device and yield each result as it comes: one per assignment, in no order.
 
     Slow reading slows the workers. Leaving the loop early closes every session and drops the rest.

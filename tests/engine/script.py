@@ -10,7 +10,7 @@ import asyncio
 import random
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -214,7 +214,7 @@ def results_of(
     timeouts: Timeouts | None = None,
     retries: Retries | None = None,
     stop: asyncio.Event | None = None,
-) -> AsyncIterator[DeviceResult]:
+) -> AsyncGenerator[DeviceResult, None]:
     """Start the engine on the scripted connector."""
     return collect_devices(
         source(devices, commands),

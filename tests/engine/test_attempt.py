@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 
 import pytest
@@ -160,7 +161,7 @@ def test_the_pause_doubles_and_is_no_part_of_the_limit_of_the_device() -> None:
     )
     assert result.attempts == 4  # three whole ones and a half, in 3.5 seconds
     assert result.duration > 350
-    waited = [later - earlier - 1 for earlier, later in zip(tried_at, tried_at[1:], strict=False)]
+    waited = [later - earlier - 1 for earlier, later in itertools.pairwise(tried_at)]
     assert all(50 * 2**n <= pause <= 150 * 2**n for n, pause in enumerate(waited)), waited
 
 
@@ -278,13 +279,16 @@ def test_a_session_deaf_to_one_cancellation_is_asked_again() -> None:
 def test_a_task_is_not_marked_cancelled_by_a_deadline_that_asked_twice() -> None:
     from collector.engine.deadline import Deadline
 
+    async def deaf() -> None:
+        async with Deadline(1):
+            try:
+                await forever()
+            except asyncio.CancelledError:
+                await forever()
+
     async def main() -> None:
         with pytest.raises(TimeoutError):
-            async with Deadline(1):
-                try:
-                    await forever()
-                except asyncio.CancelledError:
-                    await forever()
+            await deaf()
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0

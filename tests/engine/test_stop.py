@@ -1,0 +1,241 @@
+"""A run that is asked to end: what ran is cut off and closed, what waited is skipped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from engine.script import (
+    COMMANDS,
+    Script,
+    device,
+    fault,
+    forever,
+    results_of,
+    simulate,
+    still_loop,
+)
+
+from collector.engine import Stop, collect_devices
+from collector.model import (
+    Assignment,
+    CommandStatus,
+    Device,
+    DeviceResult,
+    FaultClass,
+    Limits,
+    Retries,
+    Status,
+    Timeouts,
+)
+
+STOPPED_AT = 10.0
+
+
+async def hang(_: Device, __: object) -> None:
+    await forever()
+
+
+async def hang_on_close(_: Device) -> None:
+    await forever()
+
+
+async def refuse(_: Device, __: object) -> None:
+    raise fault(FaultClass.REFUSED)
+
+
+async def hang_second(_: Device, command: str) -> None:
+    if command == COMMANDS[1]:
+        await forever()
+
+
+def stopped(
+    script: Script,
+    count: int = 1,
+    stop: asyncio.Event | None = None,
+    ask: Callable[[], None] | None = None,
+    retries: Retries | None = None,
+) -> list[DeviceResult]:
+    """Run ``count`` devices, stop the run after ten seconds, and see that it ends in five."""
+
+    async def main() -> list[DeviceResult]:
+        event = stop or asyncio.Event()
+        still_loop().call_at(STOPPED_AT, ask or event.set)
+        found = [
+            result
+            async for result in results_of(
+                script,
+                (device(f"r{number}") for number in range(count)),
+                limits=Limits(sessions=2, connecting=1),
+                timeouts=Timeouts(device=60, connect=50),
+                retries=retries or Retries(attempts=2, backoff=1000),
+                stop=event,
+            )
+        ]
+        assert still_loop().time() <= STOPPED_AT + 5
+        script.assert_all_closed()
+        return found
+
+    return simulate(main())
+
+
+def test_a_device_that_is_being_opened_is_cut_off() -> None:
+    (result,) = stopped(Script(on_open=hang))
+    assert (result.status, result.attempts) == (Status.CANCELLED, 1)
+    assert result.fault is not None
+    assert result.fault.fault_class is FaultClass.CANCELLED
+    assert result.fault.message == "cut off: the run was interrupted"
+    assert result.duration == pytest.approx(STOPPED_AT)
+
+
+def test_a_device_in_a_command_is_cut_off_and_keeps_what_was_good() -> None:
+    script = Script(on_run=hang_second)
+    (result,) = stopped(script)
+    assert result.status is Status.CANCELLED
+    assert [command.status for command in result.commands] == [
+        CommandStatus.OK,
+        CommandStatus.CANCELLED,
+    ]
+    assert result.commands[0].output == COMMANDS[0].encode()
+    assert script.closed == {"r0": 1}
+
+
+def test_a_device_that_is_being_closed_is_left_to_close() -> None:
+    closed_at = []
+
+    async def slow_close(_: Device) -> None:
+        await asyncio.sleep(1.5)
+        closed_at.append(still_loop().time())
+
+    async def answer_just_before(_: Device, command: str) -> None:
+        await asyncio.sleep(STOPPED_AT / 2 - 0.25)
+
+    (result,) = stopped(Script(on_run=answer_just_before, on_close=slow_close))
+    assert result.status is Status.OK
+    assert closed_at == [pytest.approx(STOPPED_AT + 1)]
+
+
+def test_a_device_that_hangs_in_its_close_is_left_in_time() -> None:
+    (result,) = stopped(Script(on_run=hang, on_close=hang_on_close))
+    assert result.status is Status.CANCELLED
+
+
+def test_a_device_that_waits_for_its_retry_tells_what_its_last_attempt_came_to() -> None:
+    (result,) = stopped(Script(on_open=refuse))
+    assert (result.status, result.attempts) == (Status.FAILED, 1)
+    assert result.fault is not None
+    assert result.fault.fault_class is FaultClass.REFUSED
+
+
+def test_devices_that_wait_for_a_place_are_skipped_and_all_are_told_of() -> None:
+    script = Script(on_open=hang)
+    results = stopped(script, count=300)
+    assert len({result.device.name for result in results}) == 300
+    # Two were being opened: the first had given its place up as slow.
+    assert Counter(result.status for result in results) == {
+        Status.CANCELLED: 2,
+        Status.SKIPPED: 298,
+    }
+    skipped = next(result for result in results if result.status is Status.SKIPPED)
+    assert skipped.attempts == 0
+    assert skipped.fault is not None
+    assert skipped.fault.fault_class is FaultClass.CANCELLED
+    assert skipped.fault.message == "not started: the run was interrupted"
+    assert {command.status for command in skipped.commands} == {CommandStatus.SKIPPED}
+
+
+def test_a_stop_that_was_set_before_skips_everything() -> None:
+    async def main() -> list[Status]:
+        stop = asyncio.Event()
+        stop.set()
+        script = Script()
+        devices = [device(f"r{number}") for number in range(200)]
+        found = [result.status async for result in results_of(script, devices, stop=stop)]
+        assert not script.tried
+        return found
+
+    assert simulate(main()) == [Status.SKIPPED] * 200
+
+
+def test_shedding_lets_the_running_finish_and_begins_nothing_more() -> None:
+    async def think(_: Device, __: str) -> None:
+        await asyncio.sleep(6)
+
+    stop = Stop()
+    script = Script(on_run=think)
+    results = stopped(
+        script, count=9, stop=stop, ask=lambda: stop.shed("the run reached its limit of 10 s")
+    )
+    assert Counter(result.status for result in results) == {Status.OK: 2, Status.SKIPPED: 7}
+    skipped = next(result for result in results if result.status is Status.SKIPPED)
+    assert skipped.fault is not None
+    assert skipped.fault.fault_class is FaultClass.SKIPPED
+    assert skipped.fault.message == "not started: the run reached its limit of 10 s"
+
+
+def test_an_interruption_overtakes_a_shedding() -> None:
+    stop = Stop()
+
+    def ask() -> None:
+        stop.shed("enough")
+        still_loop().call_later(1, stop.interrupt)
+
+    results = stopped(Script(on_run=hang), count=3, stop=stop, ask=ask)
+    assert Counter(result.status for result in results) == {Status.CANCELLED: 2, Status.SKIPPED: 1}
+
+
+def test_a_session_deaf_to_the_first_cancellation_is_asked_again() -> None:
+    async def deaf(_: Device, __: str) -> None:
+        try:
+            await forever()
+        except asyncio.CancelledError:
+            await forever()
+
+    (result,) = stopped(Script(on_run=deaf))
+    assert result.status is Status.CANCELLED
+
+
+def test_a_source_that_hangs_does_not_hold_up_the_end() -> None:
+    async def hanging() -> AsyncIterator[Assignment]:
+        yield Assignment(device=device("r0"), commands=COMMANDS)
+        await forever()
+
+    async def main() -> list[Status]:
+        stop = asyncio.Event()
+        still_loop().call_at(STOPPED_AT, stop.set)
+        found = [
+            result.status
+            async for result in collect_devices(
+                hanging(),
+                Script(),
+                limits=Limits(),
+                timeouts=Timeouts(),
+                retries=Retries(),
+                stop=stop,
+            )
+        ]
+        assert still_loop().time() <= STOPPED_AT + 5
+        return found
+
+    assert simulate(main()) == [Status.OK]
+
+
+def test_results_that_were_ready_are_still_read_after_a_stop() -> None:
+    async def main() -> Counter[Status]:
+        stop = asyncio.Event()
+        devices = [device(f"r{number}") for number in range(500)]
+        found: Counter[Status] = Counter()
+        async for result in results_of(Script(), devices, limits=Limits(sessions=10), stop=stop):
+            if not found:
+                await asyncio.sleep(1)  # all that can be ready is ready
+                stop.set()
+            found[result.status] += 1
+            await asyncio.sleep(0.01)  # a slow disk
+        return found
+
+    found = simulate(main())
+    assert found.total() == 500
+    assert found[Status.OK] >= 64
+    assert found[Status.SKIPPED] >= 200
