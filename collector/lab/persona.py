@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from collector.document import load_document
 from collector.lab.terminal import Echo
 from collector.lab.text import Text
 
@@ -112,7 +111,9 @@ def personas() -> tuple[str, ...]:
 @cache
 def persona(name: str) -> Persona:
     """Read one of `personas` (blocking, once)."""
-    data = yaml.load((_DATA / f"{name}.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    document = load_document(_DATA / f"{name}.yaml")
+    document.refuse()
+    data = dict(document.data)
     data["modes"] = {key: Mode(name=key, **value) for key, value in data["modes"].items()}
     data["commands"] = tuple(_commands(data["commands"].items()))
     data["pager"] = Pager(**data["pager"])

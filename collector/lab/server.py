@@ -69,6 +69,8 @@ class Lab:
 
     async def __aenter__(self) -> Self:
         self._check()
+        played = {device.platform for device in self._given} - self._shells.keys()
+        await asyncio.to_thread(lambda: [persona(name) for name in played])  # reads files
         try:
             await self._listen()
         except BaseException:

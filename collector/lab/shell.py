@@ -79,7 +79,7 @@ class PersonaShell:
         if isinstance(found, Mistake):
             await self._say(self._denial(line, found))
             return
-        await self._print(found, filters)
+        await self._print(found, line, filters)
         self._switch_pager(found, line)
         await self._move(found)
 
@@ -109,11 +109,12 @@ class PersonaShell:
         }[mistake.wrong]
         if mistake.first_word and manner.unknown_name and len(line.split()) == 1:
             text = manner.unknown_name
-        before = len(self._prompt().rpartition("\n")[2]) + mistake.column
+        before = len(self._prompt().rpartition("\n")[2].lstrip("\r")) + mistake.column
         return fill(text, {**self._facts, "caret": " " * before, "line": line})
 
-    async def _print(self, command: Command, filters: list[str]) -> None:
-        text, paged = command.text.render(self._facts, self._device.size), True
+    async def _print(self, command: Command, line: str, filters: list[str]) -> None:
+        facts = {**self._facts, "argument": line.rsplit(maxsplit=1)[-1]}
+        text, paged = command.text.render(facts, self._device.size), True
         for part in filters:
             name, _, pattern = part.strip().partition(" ")
             kind = self._persona.filters.get(name, "none")
