@@ -23,6 +23,7 @@ from collector.store.rows import utc
 LOCK_FILE = ".lock"
 
 _MOST = 4096  # bytes read of a lock file, which anyone may have written
+_LONGEST_COMMAND = 500  # characters, so that an entry is never longer than what is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +70,10 @@ def _sign(handle: int, holder: Holder) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": utc(holder.since),
-        "command": holder.command,
+        "command": holder.command[:_LONGEST_COMMAND],
     }
     os.ftruncate(handle, 0)
-    os.pwrite(handle, json.dumps(entry).encode()[:_MOST], 0)
+    os.pwrite(handle, json.dumps(entry).encode(), 0)
 
 
 def _who(told: bytes) -> str:
