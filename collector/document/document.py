@@ -68,16 +68,17 @@ class Document:
     def problems(self, complaints: Iterable[Complaint] = ()) -> tuple[str, ...]:
         """Return the lines of the document's own flaws and of ``complaints``, in order of place.
 
-        What is complained of where there is a flaw follows from the flaw, and is left out.
+        One thing is wrong at a time: of several complaints of the same value, the first is said.
         """
-        flawed = {(flaw.loc, flaw.at_key) for _, flaw in self._flaws}
-        all_ = [(self.place(c.loc, key=c.at_key), c) for c in complaints]
-        all_ = [
-            *self._flaws,
-            *(pair for pair in all_ if (pair[1].loc, pair[1].at_key) not in flawed),
-        ]
-        all_.sort(key=lambda pair: pair[0])
-        return tuple(dict.fromkeys(f"{place}: {complaint}" for place, complaint in all_))
+        found: dict[tuple[Loc, bool], tuple[Place, Complaint]] = {}
+        for place, flaw in self._flaws:
+            found[(flaw.loc, flaw.at_key)] = place, flaw
+        for complaint in complaints:
+            at = complaint.loc, complaint.at_key
+            if at not in found:
+                found[at] = self.place(complaint.loc, key=complaint.at_key), complaint
+        in_order = sorted(found.values(), key=lambda pair: pair[0])
+        return tuple(f"{place}: {complaint}" for place, complaint in in_order)
 
     def refuse(self, complaints: Iterable[Complaint] = ()) -> None:
         """Raise InputError with all flaws and complaints at once, if there are any."""

@@ -47,9 +47,9 @@ def found(value: object, loc: Loc = ()) -> str:
         case None:
             return "nothing"
         case Mapping():
-            return "a mapping"
+            return "a mapping" if value else "an empty mapping"
         case list() | tuple():
-            return "a list"
+            return "a list" if value else "an empty list"
     if is_secret(loc):
         return "text" if isinstance(value, str) else "a number or true or false"
     if isinstance(value, bool):
@@ -63,7 +63,7 @@ def is_secret(loc: Loc) -> bool:
     return not _SECRETS.isdisjoint(part for part in loc if isinstance(part, str))
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def near(word: str, known: Iterable[str], *, at_least: float = 0.6) -> str:
     """Return ``; did you mean 'x'?`` for the nearest known word, or nothing.
 
     >>> near("limts", ["limits", "jobs"])
@@ -72,7 +72,7 @@ def near(word: str, known: Iterable[str]) -> str:
     ''
     """
     folded = {other.casefold(): other for other in known}
-    matches = difflib.get_close_matches(word.casefold(), folded, n=1)
+    matches = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=at_least)
     return f"; did you mean {folded[matches[0]]!r}?" if matches else ""
 
 

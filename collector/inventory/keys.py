@@ -1,0 +1,124 @@
+"""The keys of the native inventory, and what each may hold.
+
+Owns types and bounds of single values. Refuses to know how devices, groups and defaults merge, and
+whether a name that is used is defined.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from collector.model import ProofLevel, Transport
+
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_IPV6: Final = re.compile(r"(?=.*:.*:)[0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,32})?")
+_HOST: Final = re.compile(r"(?=.{1,253}$)[^\W_](?:[\w-]*[^\W_])?(?:\.[\w](?:[\w-]*\w)?)*\.?")
+_NUMERIC: Final = re.compile(r"[0-9.]+")
+
+
+def _host(text: str) -> str:
+    if _IPV4.fullmatch(text) or _IPV6.fullmatch(text):
+        return text
+    if _HOST.fullmatch(text) and not _NUMERIC.fullmatch(text):
+        return text
+    raise ValueError("expected a host name or an IP address")  # the port has a key of its own
+
+
+def _section(value: object) -> object:
+    """A section with nothing below it, all lines commented out, is an empty one."""
+    return {} if value is None else value
+
+
+Host = Annotated[str, AfterValidator(_host)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=7 * 86_400, allow_inf_nan=False)]
+Word = Annotated[str, Field(min_length=1)]
+Section = BeforeValidator(_section)
+
+
+class _Keys(BaseModel):
+    # What is not given stays unset, and is looked for in the next place: see native.py.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class TimeoutKeys(_Keys):
+    """Seconds, by the names of `collector.model.Timeouts`."""
+
+    connect: Seconds = 15
+    login: Seconds = 20
+    command: Seconds = 60
+    device: Seconds = 300
+
+
+class SharedKeys(_Keys):
+    """What defaults, groups and devices may all say."""
+
+    platform: Word = ""
+    credential: Word = ""
+    port: Port = 22
+    transport: Transport = Transport.SSH
+    tags: Annotated[dict[str, str], Section] = {}
+    timeouts: Annotated[TimeoutKeys, Section] = TimeoutKeys()
+    proof: ProofLevel = ProofLevel.FULL
+
+
+class DeviceKeys(SharedKeys):
+    """One device."""
+
+    host: Host
+    groups: list[Word] = []
+
+
+class CredentialKeys(_Keys):
+    """One credential, every field a text that may hold ``${VAR}``."""
+
+    username: Word
+    password: str | None = None
+    enable: str | None = None
+    private_key: str | None = None
+    passphrase: str | None = None
+
+
+class InventoryKeys(_Keys):
+    """The whole file."""
+
+    defaults: Annotated[SharedKeys, Section] = SharedKeys()
+    credentials: Annotated[dict[str, CredentialKeys], Section] = {}
+    groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = {}
+    devices: Annotated[dict[str, Annotated[DeviceKeys, Section]], Section]
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the values as they are validated."""
+    return InventoryKeys.model_json_schema()
+
+
+def inventory_schema() -> dict[str, Any]:
+    """Return a JSON Schema for editors: ``${VAR}`` may stand for a value, a number for a text."""
+    exported: dict[str, Any] = _lenient(schema())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **exported,
+        "title": "Inventory",
+    }
+
+
+def _lenient(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_lenient(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    lenient = {key: _lenient(value) for key, value in part.items()}
+    if part.get("type") in {"integer", "number"} or "enum" in part:
+        return {"anyOf": [lenient, {"type": "string", "pattern": r"\$\{"}]}
+    if part.get("type") == "string":
+        return {**lenient, "type": ["string", "number", "boolean"]}
+    return lenient

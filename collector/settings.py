@@ -1,0 +1,364 @@
+"""config.yaml, environment and flags to frozen `Settings`.
+
+Owns the keys, their bounds and defaults, and who wins: a flag over the environment over the file
+over the default. Refuses to know what is done with a setting, and which platforms there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
+
+from collector.document import (
+    Complaint,
+    Document,
+    Loc,
+    complaints,
+    near,
+    parse_document,
+    read_document,
+    typed,
+)
+from collector.errors import InputError
+from collector.model import HostKeys, Limits, Retries, Timeouts
+
+PREFIX: Final = "COLLECTOR_"
+CONFIG: Final = "COLLECTOR_CONFIG"
+FILE: Final = Path("config.yaml")
+KNOWN_HOSTS: Final = Path("~/.config/collector/known_hosts")
+OUTPUT_LIMIT: Final = 64 * 1024 * 1024
+_LIMITS, _TIMEOUTS, _RETRIES = Limits(), Timeouts(), Retries()  # the defaults
+
+Commands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A named set of commands: each platform's own backup, or the same for all, or by platform.
+
+    By platform, ``default`` stands for those that are not named.
+    """
+
+    name: str
+    commands: Commands
+
+
+_BUILT_IN: Final = {"backup": Job(name="backup", commands="backup")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, defaults filled in.
+
+    ``platforms`` are the user's own as written; ``document`` knows their places. ``output_limit``
+    is in bytes a command.
+    """
+
+    inventory: Path = Path("inventory/lab.yaml")
+    output: Path = Path("output")
+    job: str = "backup"
+    limits: Limits = _LIMITS
+    timeouts: Timeouts = _TIMEOUTS
+    retries: Retries = _RETRIES
+    host_keys: HostKeys = HostKeys.ACCEPT_NEW
+    known_hosts: Path = field(default_factory=KNOWN_HOSTS.expanduser)
+    jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType(_BUILT_IN))
+    platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    output_limit: int = OUTPUT_LIMIT
+    document: Document | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A value from elsewhere than the file, and what to call it in a problem: ``--workers``."""
+
+    value: object
+    label: str
+
+
+def load_settings(
+    path: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] = MappingProxyType({}),
+) -> Settings:
+    """Return the settings in force; raises InputError with every problem at once.
+
+    Without a path it is COLLECTOR_CONFIG, else ./config.yaml where there is one. ``overrides`` are
+    keyed like ``limits.sessions``; a value may be an `Override`, and None is no override. Paths in
+    the file start at the file's folder, all others at the working directory.
+    """
+    document = _document(path, environ)
+    layers = [*_environment(environ), *_flags(overrides)]
+    data, origins = _merged(document.data, layers)
+    problems = list(_slips(environ))
+    wrong = list(_undefined_job(data))
+    try:
+        keys = _Keys.model_validate(data)
+    except ValidationError as error:
+        wrong += complaints(error.errors(include_url=False), _schema())
+    problems += [f"{origins[c.loc]}: {c.message}" for c in wrong if c.loc in origins]
+    problems += document.problems(c for c in wrong if c.loc not in origins)
+    if problems:
+        raise InputError(*problems)
+    return _settings(keys, origins, document)
+
+
+def settings_schema() -> dict[str, Any]:
+    """Return the JSON Schema of config.yaml, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_schema(),
+        "title": "Settings",
+    }
+
+
+def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
+    named = path or environ.get(CONFIG)
+    if named:
+        return read_document(named)
+    return read_document(FILE) if FILE.exists() else parse_document("", str(FILE))
+
+
+# What is read: the keys, their bounds, and where they come from.
+
+_Word = Annotated[str, Field(min_length=1)]
+_Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
+_Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+_CountOrNone = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+_WEEK: Final = 7 * 86_400
+_Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
+_SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
+# A section with nothing below it, all lines commented out, is an empty one.
+_Section = BeforeValidator(lambda value: {} if value is None else value)
+
+
+def _command(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected a command on one line")
+    return text
+
+
+_CommandList = Annotated[list[Annotated[str, AfterValidator(_command)]], Field(min_length=1)]
+
+
+def _kind(value: object) -> str:
+    """Tell which of the three forms a job's commands are in; angle brackets mark it as no key."""
+    if isinstance(value, Mapping):
+        return "<mapping>"
+    return "<list>" if isinstance(value, Sequence) and not isinstance(value, str) else "<word>"
+
+
+_JobCommands = Annotated[
+    Annotated[Literal["backup"], Tag("<word>")]
+    | Annotated[_CommandList, Tag("<list>")]
+    | Annotated[dict[str, _CommandList], Tag("<mapping>"), Field(min_length=1)],
+    Discriminator(_kind),
+]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class _LimitKeys(_Closed):
+    sessions: _Count = Field(_LIMITS.sessions, description="sessions open at once")
+    connecting: _Count = Field(_LIMITS.connecting, description="sessions being opened at once")
+    per_group: _CountOrNone = Field(
+        _LIMITS.per_group, description="sessions in one group at once; 0: no limit"
+    )
+
+
+class _TimeoutKeys(_Closed):
+    connect: _Seconds = Field(_TIMEOUTS.connect, description="seconds until the transport stands")
+    login: _Seconds = Field(_TIMEOUTS.login, description="seconds until the prompt is learned")
+    command: _Seconds = Field(_TIMEOUTS.command, description="seconds for one command")
+    device: _Seconds = Field(_TIMEOUTS.device, description="seconds for all of a device")
+    run: _SecondsOrNone = Field(_TIMEOUTS.run, description="seconds for the run; 0: no limit")
+
+
+class _RetryKeys(_Closed):
+    attempts: _Attempts = Field(_RETRIES.attempts, description="attempts in all")
+    backoff: _SecondsOrNone = Field(
+        _RETRIES.backoff, description="seconds before the second attempt, doubled after it"
+    )
+
+
+class _JobKeys(_Closed):
+    commands: _JobCommands = Field(
+        description="backup, a list of commands, or lists by platform and for the default"
+    )
+
+
+class _Keys(_Closed):
+    inventory: _Word = Field("inventory/lab.yaml", description="the inventory file")
+    output: _Word = Field("output", description="the folder that runs are stored in")
+    job: _Word = Field("backup", description="the job of a run that names none")
+    limits: Annotated[_LimitKeys, _Section] = _LimitKeys()
+    timeouts: Annotated[_TimeoutKeys, _Section] = _TimeoutKeys()
+    retries: Annotated[_RetryKeys, _Section] = _RetryKeys()
+    host_keys: HostKeys = Field(
+        HostKeys.ACCEPT_NEW, description="what is done about an SSH host key not known yet"
+    )
+    known_hosts: _Word = Field(str(KNOWN_HOSTS), description="where host keys are kept")
+    jobs: Annotated[dict[str, _JobKeys], _Section] = {}
+    platforms: Annotated[dict[str, dict[str, Any]], _Section] = Field(
+        {}, description="platforms of your own"
+    )
+    output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
+        OUTPUT_LIMIT, description="bytes that one command may say"
+    )
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return _Keys.model_json_schema()
+
+
+@cache
+def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
+    """Return the schema of every key that holds a single value: those that a variable can set."""
+    top = _schema()["properties"]
+    sections: dict[str, type[_Closed]] = {
+        "limits": _LimitKeys,
+        "timeouts": _TimeoutKeys,
+        "retries": _RetryKeys,
+    }
+    leaves: dict[Loc, Mapping[str, Any]] = {
+        (key,): part for key, part in top.items() if key not in {*sections, "jobs", "platforms"}
+    }
+    for section, keys in sections.items():
+        for key, part in keys.model_json_schema()["properties"].items():
+            leaves[section, key] = part
+    return leaves
+
+
+# Who wins.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One value from outside the file."""
+
+    loc: Loc
+    value: object
+    label: str
+
+
+def _variables() -> dict[str, Loc]:
+    return {PREFIX + "_".join(map(str, loc)).upper(): loc for loc in _leaves()}
+
+
+def _environment(environ: Mapping[str, str]) -> Iterator[_Layer]:
+    for name, loc in _variables().items():
+        if text := environ.get(name):
+            yield _Layer(loc=loc, value=_read(text, loc), label=f"environment: {name}")
+
+
+def _slips(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each variable that is nearly one of ours; others may be somebody else's."""
+    known = [name.removeprefix(PREFIX) for name in (*_variables(), CONFIG)]  # the prefix is alike
+    for name in environ:
+        word = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and word not in known:
+            if hint := near(word, known, at_least=0.8):
+                hint = hint.replace("'", f"'{PREFIX}", 1)
+                yield f"environment: unknown variable {name}{hint}"
+
+
+def _flags(overrides: Mapping[str, object]) -> Iterator[_Layer]:
+    for dotted, given in overrides.items():
+        override = given if isinstance(given, Override) else Override(value=given, label=dotted)
+        if override.value is not None:
+            loc = tuple(dotted.split("."))
+            yield _Layer(loc=loc, value=_read(override.value, loc), label=override.label)
+
+
+def _read(value: object, loc: Loc) -> object:
+    """Type a text as the file would be; a path becomes a text, as it is in the file."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, str) and _leaves().get(loc, {}).get("type") in {"integer", "number"}:
+        number = typed(value)
+        return number if isinstance(number, (int, float)) else value
+    return value
+
+
+def _merged(
+    data: Mapping[str, Any], layers: Sequence[_Layer]
+) -> tuple[dict[str, Any], dict[Loc, str]]:
+    """Return the file's data with the layers over it, and the label of each value that won."""
+    merged: dict[str, Any] = deepcopy(dict(data))
+    origins: dict[Loc, str] = {}
+    for layer in layers:
+        *sections, key = map(str, layer.loc)
+        holder: Any = merged
+        for section in sections:
+            if holder.get(section) is None:
+                holder[section] = {}
+            holder = holder[section]
+            if not isinstance(holder, dict):
+                break  # what is wrong with the file will be said
+        else:
+            holder[key] = layer.value
+            origins[layer.loc] = layer.label
+    return merged, origins
+
+
+def _undefined_job(data: Mapping[str, Any]) -> Iterator[Complaint]:
+    job, jobs = data.get("job"), data.get("jobs")
+    known = {*_BUILT_IN, *(jobs if isinstance(jobs, dict) else ())}
+    if isinstance(job, str) and job and job not in known:
+        yield Complaint(loc=("job",), message=f"no job {job!r}{near(job, known)}")
+
+
+def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Settings:
+    folder = Path(document.name).parent
+
+    def path(key: str) -> Path:
+        # Unlike Path.expanduser, it leaves an unknown ~user as it is.
+        given = Path(os.path.expanduser(getattr(keys, key)))
+        in_file = key in document.data and (key,) not in origins
+        return folder / given if in_file else given
+
+    jobs = {name: Job(name=name, commands=_commands(job)) for name, job in keys.jobs.items()}
+    return Settings(
+        inventory=path("inventory"),
+        output=path("output"),
+        job=keys.job,
+        limits=Limits(**keys.limits.model_dump()),
+        timeouts=Timeouts(**keys.timeouts.model_dump()),
+        retries=Retries(**keys.retries.model_dump()),
+        host_keys=keys.host_keys,
+        known_hosts=path("known_hosts"),
+        jobs=MappingProxyType({**_BUILT_IN, **jobs}),
+        platforms=MappingProxyType(keys.platforms),
+        output_limit=keys.output_limit,
+        document=document,
+    )
+
+
+def _commands(job: _JobKeys) -> Commands:
+    match job.commands:
+        case str():
+            return "backup"
+        case dict() as by_platform:
+            return MappingProxyType({name: tuple(list_) for name, list_ in by_platform.items()})
+        case same_for_all:
+            return tuple(same_for_all)
