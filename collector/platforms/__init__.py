@@ -7,6 +7,7 @@ against text. Refuses to know how a device is reached.
 from collector.platforms.catalogue import GENERIC, load_platforms
 from collector.platforms.evidence import find_denial, find_end_marker, is_log_line, prints_log
 from collector.platforms.model import EditorKey, Enable, Platform
+from collector.platforms.permission import Permission, Verdict, judge
 from collector.platforms.plan import JobCommands, plan
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "EditorKey",
     "plan",
     "JobCommands",
+    "judge",
+    "Verdict",
+    "Permission",
     "find_denial",
     "find_end_marker",
     "is_log_line",

@@ -67,6 +67,7 @@ class Entry(BaseModel):
     close: Command | None = None
     username_suffix: str = ""
     abbreviates: bool = True
+    shell: bool = False
     read_only: list[Command] = []
     filters: list[Command] = []
     config_modes: list[Command] = []
@@ -114,6 +115,7 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         close=entry.close,
         username_suffix=entry.username_suffix,
         abbreviates=entry.abbreviates,
+        shell=entry.shell,
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),

@@ -38,7 +38,7 @@ class Platform:
     ``end_markers`` the whole last line that is not blank, without its trailing blanks;
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
-    `permission.judge` tells a harmless command.
+    `permission.judge` tells a harmless command; ``shell`` where the OS expands what is typed.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Platform:
     close: str | None = None
     username_suffix: str = ""
     abbreviates: bool = True
+    shell: bool = False
     read_only: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     config_modes: tuple[str, ...] = ()
