@@ -62,13 +62,12 @@ class RunWriter:
         opening = asyncio.ensure_future(_open(output, header, redact, executor=threads))
         try:
             return cls(await asyncio.shield(opening), threads)
-        except asyncio.CancelledError:
-            # The thread cannot be stopped: what it opens has to be closed, the lock above all.
+        except BaseException:
+            # A cancelled thread runs on: what it opens has to be closed, the lock above all.
+            threads.shutdown(wait=False)
             opening.add_done_callback(_close_opened)
+            await asyncio.wait([opening])
             raise
-        finally:
-            if opening.done() and opening.exception():
-                threads.shutdown(wait=False)
 
     @property
     def run_id(self) -> str:
