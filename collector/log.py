@@ -119,8 +119,7 @@ def _context(record: logging.LogRecord) -> dict[str, str]:
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc(datetime.fromtimestamp(record.created, UTC))
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -130,6 +129,15 @@ def _message(record: logging.LogRecord) -> str:
         kind, error, _ = record.exc_info
         message = f"{message}: {kind.__name__}: {error}"
     return one_line(message)
+
+
+def utc(moment: datetime) -> str:
+    """Write a moment as ISO 8601 in UTC, to the millisecond.
+
+    >>> utc(datetime(2026, 3, 1, 7, 5, 9, 250_000, tzinfo=UTC))
+    '2026-03-01T07:05:09.250Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def one_line(text: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
-from collector.cli.streams import standard_output
+from collector.cli.streams import standard_output, tell
+from collector.log import one_line
 from collector.views import Format
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory
+    from collector.platforms import Platform
 
 app = typer.Typer(help="Look at an inventory without connecting to anything.")
 
@@ -42,10 +45,14 @@ def list_devices(
 def check(inventory: InventoryOption = None, config: ConfigOption = None) -> None:
     """Check the configuration, the inventory and that every secret it needs is set."""
     from collector.credentials import Credentials
+    from collector.inventory import check_inventory
 
-    read = read_inventory(inventory, config)
+    path, known = _find(inventory, config)
+    read, warnings = check_inventory(path, known_platforms=known)
     used = frozenset(device.credential for device in read.devices)
     Credentials(read.credentials, os.environ).check(used)
+    for warning in warnings:
+        tell(f"collector: warning: {one_line(warning)}")
     groups = {group for device in read.devices for group in device.groups}
     counts = (
         _count(len(read.devices), "device"),
@@ -57,14 +64,20 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
 
 def read_inventory(name: str | None, config: Path | None) -> Inventory:
     """Read the inventory of that name, or else the one the settings name."""
-    from collector.inventory import find_inventory, load_inventory
-    from collector.platforms import load_platforms
-    from collector.settings import load_settings
+    from collector.inventory import load_inventory
 
-    overrides = {"inventory": name} if name else {}
-    settings = load_settings(config, os.environ, overrides)
-    platforms = load_platforms(settings.platforms)
-    return load_inventory(find_inventory(str(settings.inventory)), known_platforms=platforms)
+    path, known = _find(name, config)
+    return load_inventory(path, known_platforms=known)
+
+
+def _find(name: str | None, config: Path | None) -> tuple[Path, Mapping[str, Platform]]:
+    from collector.collect import platforms_of
+    from collector.inventory import find_inventory
+    from collector.settings import Override, load_settings
+
+    named = {"inventory": Override(value=name, label="--inventory")} if name else {}
+    settings = load_settings(config, os.environ, named)
+    return find_inventory(settings.inventory), platforms_of(settings)
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,11 +10,11 @@ from collector.cli.streams import standard_output
 
 def platforms(config: ConfigOption = None) -> None:
     """List the platforms, the built-in ones and your own, with what a backup asks of each."""
-    from collector.platforms import load_platforms
+    from collector.collect import platforms_of
     from collector.settings import load_settings
     from collector.views.table import columns
 
-    known = load_platforms(load_settings(config, os.environ, {}).platforms)
+    known = platforms_of(load_settings(config, os.environ))
     rows = [
         (name, platform.driver or "-", "; ".join((*platform.backup, *platform.version)))
         for name, platform in sorted(known.items())

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from tqdm.asyncio import tqdm_asyncio
 
@@ -42,8 +43,8 @@ class Watcher:
             async for result in bar:
                 self._count(result)
                 bar.set_postfix({"ok": self._good, "failed": self._bad}, refresh=False)
-                await self._print(lambda view, result=result: view.add(result), bar)
-        await self._print(lambda view: view.end(), None)
+                await self._print(partial(_add, result), bar)
+        await self._print(_end, None)
 
     def _count(self, result: DeviceResult) -> None:
         if result.status is Status.OK:
@@ -60,6 +61,14 @@ class Watcher:
         if bar is not None:
             bar.clear()
         await _in_thread(lambda: data.write(show(view)))
+
+
+def _add(result: DeviceResult, view: View) -> bytes:
+    return view.add(result)
+
+
+def _end(view: View) -> bytes:
+    return view.end()
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

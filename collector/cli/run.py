@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,13 +91,19 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     """Log in to every device at once, run commands, store every output."""
     if command and job:
         raise InputError("--command and --job: expected one of them, found both")
-    overrides = _overrides(inventory, output, workers, timeout)
+    flags = {
+        "--inventory": ("inventory", inventory),
+        "--output": ("output", output),
+        "--job": ("job", job),
+        "--workers": ("limits.sessions", workers),
+        "--timeout": ("timeouts.device", timeout),
+    }
     wish = Wish(
         verbosity=-1 if quiet else verbose,
         shape=shape or (Format.TEXT if command else None),
         bar=on_terminal() and not quiet and not no_progress and not log_json,
     )
-    plan = _plan(config, overrides, tuple(limit or ()), tuple(command or ()), job)
+    plan = _plan(config, flags, limit or (), command or ())
     if dry_run:
         _show_plan(plan, shape)
         return Exit.OK
@@ -108,32 +113,22 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     return outcome.exit_status
 
 
-def _overrides(
-    inventory: str | None, output: str | None, workers: int | None, timeout: float | None
-) -> dict[str, object]:
-    if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
-        raise InputError(f"--timeout: expected seconds above 0, found {timeout:g}")
-    flags = {
-        "inventory": inventory,
-        "output": output,
-        "limits.sessions": workers,
-        "timeouts.device": timeout,
-    }
-    return {key: value for key, value in flags.items() if value is not None}
-
-
 def _plan(
     config: Path | None,
-    overrides: Mapping[str, object],
-    limits: tuple[str, ...],
-    commands: tuple[str, ...],
-    job: str | None,
+    flags: Mapping[str, tuple[str, object]],
+    limits: Sequence[str],
+    commands: Sequence[str],
 ) -> Plan:
     from collector.collect import prepare
-    from collector.settings import load_settings
+    from collector.settings import Override, load_settings
 
+    overrides = {
+        key: Override(value=value, label=label)
+        for label, (key, value) in flags.items()
+        if value is not None
+    }
     settings = load_settings(config, os.environ, overrides)
-    return prepare(settings, limits=limits, commands=commands or None, job=job)
+    return prepare(settings, limits=limits, commands=commands or None)
 
 
 def _show_plan(plan: Plan, shape: Format | None) -> None:

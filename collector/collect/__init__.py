@@ -8,7 +8,7 @@ and a script that reads an inventory, or ``collector --help``, must not wait for
 """
 
 from collector.collect.delivery import Observer
-from collector.collect.plan import Plan, prepare
+from collector.collect.plan import Plan, platforms_of, prepare
 from collector.collect.run import RunOutcome, collect, execute, run
 from collector.collect.system import loop_factory
 
@@ -17,6 +17,7 @@ __all__ = [
     "run",
     "prepare",
     "execute",
+    "platforms_of",
     "Plan",
     "RunOutcome",
     "Observer",

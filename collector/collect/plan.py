@@ -55,10 +55,9 @@ def prepare(
     None). Raises InputError for all that is wrong with what the user gave.
     """
     from collector.inventory import find_inventory, load_inventory, select
-    from collector.platforms import load_platforms
 
-    platforms = load_platforms(settings.platforms)
-    inventory = load_inventory(find_inventory(str(settings.inventory)), known_platforms=platforms)
+    platforms = platforms_of(settings)
+    inventory = load_inventory(find_inventory(settings.inventory), known_platforms=platforms)
     chosen = select(inventory.devices, limits)
     assignments, idle = assign(chosen, settings, platforms, commands=commands, job=job)
     return Plan(
@@ -70,6 +69,16 @@ def prepare(
         idle=idle,
         selection={"limits": list(limits), "commands": list(commands or ())},
     )
+
+
+def platforms_of(settings: Settings) -> Mapping[str, Platform]:
+    """Give the platforms, the user's own among them; a problem of these is told with its place."""
+    from collector.platforms import load_platforms
+
+    document = settings.document
+    if document is None:
+        return load_platforms(settings.platforms)
+    return load_platforms(settings.platforms, where=lambda loc: str(document.place(loc)))
 
 
 def assign(
@@ -88,7 +97,7 @@ def assign(
     everyone = [
         Assignment(
             device=device,
-            commands=asked if work is None else plan(work, platforms[device.platform]),
+            commands=asked if work is None else plan(work.commands, platforms[device.platform]),
         )
         for device in devices
     ]

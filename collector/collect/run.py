@@ -15,12 +15,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from collector import log
 from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
 from collector.collect.ending import Ending
-from collector.collect.plan import Plan, assign, prepare
+from collector.collect.plan import Plan, assign, platforms_of, prepare
 from collector.collect.redaction import redactor
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
@@ -70,11 +70,10 @@ async def collect(
     ``commands`` for all devices alike, or else the settings' job of that name. Set ``stop`` to end
     early: running sessions are closed, and every device still has its result.
     """
-    from collector.platforms import load_platforms
     from collector.settings import load_settings
 
-    chosen = settings or load_settings(None, os.environ, {})
-    platforms = load_platforms(chosen.platforms)
+    chosen = settings or load_settings()
+    platforms = platforms_of(chosen)
     assignments, idle = assign(devices, chosen, platforms, commands=commands, job=job)
     await asyncio.to_thread(credentials.check, _names(assignments))
     for device in idle:
@@ -193,7 +192,7 @@ def _results(
 ) -> AsyncGenerator[DeviceResult]:
     from collector.engine import collect_devices
 
-    results = collect_devices(
+    return collect_devices(
         _stream(assignments),
         connector,
         limits=settings.limits,
@@ -201,8 +200,6 @@ def _results(
         retries=settings.retries,
         stop=stop,
     )
-    # An async generator, which its declared type leaves open: its `aclose` closes the sessions.
-    return cast("AsyncGenerator[DeviceResult]", results)
 
 
 async def _stream(assignments: Sequence[Assignment]) -> AsyncIterator[Assignment]:

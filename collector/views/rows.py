@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC
 
+from collector.log import utc
 from collector.model import CommandResult, DeviceResult, Fault
 
 
@@ -51,7 +51,7 @@ def rows(result: DeviceResult) -> Iterator[dict[str, object]]:
         "device": result.device.name,
         "host": result.device.host,
         "platform": result.device.platform,
-        "started": result.started.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "started": utc(result.started),
     }
     for command in result.commands:
         yield device | _command_row(command)
@@ -86,4 +86,4 @@ def _fault_row(fault: Fault | None) -> dict[str, object]:
 
 
 def _encode(row: dict[str, object]) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode()
+    return json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace")

@@ -46,7 +46,7 @@ def failure_lines(
     failures: Sequence[DeviceResult], manifest: Path, *, coloured: bool = False
 ) -> list[str]:
     """Name each device that is not ok, with class, phase, message and the next step."""
-    shown = failures[:SHOWN]
+    shown = sorted(failures, key=lambda result: result.device.name)[:SHOWN]
     width = max((len(result.device.name) for result in shown), default=0)
     lines = [line for result in shown for line in _failure(result, width=width, coloured=coloured)]
     if len(failures) > len(shown):

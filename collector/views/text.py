@@ -16,8 +16,12 @@ class Text:
     def add(self, result: DeviceResult) -> bytes:
         """Show the device's outputs in the order they were asked for, its own fault last."""
         name = result.device.name
-        parts = [_command(name, command) for command in result.commands]
-        if result.fault is not None:
+        # What was not asked has no output; the device's own line says why.
+        asked = [each for each in result.commands if each.status is not CommandStatus.SKIPPED]
+        parts = [_command(name, command) for command in asked]
+        # A device that is partial bears its first bad command's fault, which is said already.
+        told = [command.fault for command in asked]
+        if result.fault is not None and result.fault not in told:
             parts.append(_header(name, "", result.status, result.fault) + b"\n")
         return b"".join(parts)
 
