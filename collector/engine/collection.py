@@ -116,7 +116,7 @@ class _Engine:
         self._resting: dict[Visit, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
         self._source: asyncio.Task[None] | None = None
-        self._source_ended = self._source_moved = False
+        self._source_moved = False
         self._source_error: Exception | None = None
         self._ending: Stop | None = None
         self._cutting = self._abandoned = False
@@ -153,6 +153,7 @@ class _Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 self._source = group.create_task(self._produce(assignments))
+                self._source.add_done_callback(lambda _: self._changed.set())
                 watchers = (
                     group.create_task(self._watch(stop, reason, cut=True)),
                     group.create_task(self._watch(reason.shedding, reason, cut=False)),
@@ -173,9 +174,6 @@ class _Engine:
                 self._changed.set()
         except Exception as error:  # noqa: BLE001  not swallowed: `run` raises it, after the rest
             self._source_error = error
-        finally:
-            self._source_ended = True
-            self._changed.set()
 
     async def _watch(self, event: asyncio.Event, reason: Stop, *, cut: bool) -> None:
         await event.wait()
@@ -248,7 +246,9 @@ class _Engine:
 
     def _is_over(self) -> bool:
         waiting = len(self._line) or self._resting or not self._assignments.empty()
-        return self._source_ended and not self._running and not waiting
+        # Asked of the task itself: one that is cancelled before its first step runs no `finally`.
+        read = self._source is not None and self._source.done()
+        return read and not self._running and not waiting
 
     def _delay(self, visit: Visit) -> float | None:
         """Choose the seconds until the next attempt; None when there is none."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from collector.engine import collect_devices
+from collector.engine import Clock, collect_devices
 from collector.errors import DeviceError
 from collector.model import (
     Assignment,
@@ -46,6 +46,8 @@ class StillSelector(selectors.DefaultSelector):
         if timeout is None:
             raise AssertionError("all tasks wait for each other")
         self.now += timeout
+        if self.now > 1e6:
+            raise AssertionError("timers alone go on: the test has no end")
         return []
 
 
@@ -214,6 +216,7 @@ def results_of(
     timeouts: Timeouts | None = None,
     retries: Retries | None = None,
     stop: asyncio.Event | None = None,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[DeviceResult, None]:
     """Start the engine on the scripted connector."""
     return collect_devices(
@@ -224,7 +227,7 @@ def results_of(
         retries=retries or Retries(),
         stop=stop,
         rng=random.Random(1),
-        clock=LoopClock(),
+        clock=clock or LoopClock(),
     )
 
 

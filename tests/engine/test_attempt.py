@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import socket
+import time
 
 import pytest
 from engine.script import (
@@ -19,7 +21,7 @@ from engine.script import (
     still_loop,
 )
 
-from collector.engine import RETRIED
+from collector.engine import RETRIED, SystemClock
 from collector.model import (
     CommandResult,
     CommandStatus,
@@ -259,6 +261,26 @@ def test_a_loop_that_was_blocked_across_the_limit_does_not_make_a_device_hang() 
     assert result.fault is not None
     assert result.fault.fault_class is FaultClass.TIMEOUT
     assert result.duration <= 12
+
+
+async def test_a_real_loop_that_was_blocked_across_the_limit_goes_on_as_well() -> None:
+    def send_and_block(far: socket.socket) -> None:
+        far.send(b"data")
+        time.sleep(0.2)
+
+    async def stall(_: Device, __: str) -> None:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        with near, far:
+            # The data is there, and the limit over, when the loop looks again.
+            loop.call_soon(send_and_block, far)
+            await asyncio.wait_for(loop.sock_recv(near, 16), 3600)
+            await forever()
+
+    (result,) = await collected(Script(on_run=stall), device("r1", device=0.1), clock=SystemClock())
+    assert result.fault is not None
+    assert result.fault.fault_class is FaultClass.TIMEOUT
 
 
 def test_a_session_deaf_to_one_cancellation_is_asked_again() -> None:

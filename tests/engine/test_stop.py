@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 import pytest
 from engine.script import (
@@ -17,6 +19,8 @@ from engine.script import (
     simulate,
     still_loop,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collector.engine import Stop, collect_devices
 from collector.model import (
@@ -239,3 +243,62 @@ def test_results_that_were_ready_are_still_read_after_a_stop() -> None:
     assert found.total() == 500
     assert found[Status.OK] >= 64
     assert found[Status.SKIPPED] >= 200
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moment=st.floats(0, 12),
+    leave=st.booleans(),
+    opening=st.sampled_from((0.0, 0.5, 3.0)),
+    thinking=st.sampled_from((0.0, 1.0, 5.0)),
+    closing=st.sampled_from((0.0, 0.5, 9.0)),
+    reading=st.sampled_from((0.0, 0.2)),
+    sessions=st.integers(1, 5),
+    seed=st.integers(0, 2**16),
+)
+def test_whenever_a_run_ends_each_session_is_closed_once_and_each_device_told_of(
+    *,
+    moment: float,
+    leave: bool,
+    opening: float,
+    thinking: float,
+    closing: float,
+    reading: float,
+    sessions: int,
+    seed: int,
+) -> None:
+    dice = random.Random(seed)
+
+    async def on_open(_: Device, __: int) -> None:
+        await asyncio.sleep(opening)
+        if dice.random() < 0.3:
+            raise fault(FaultClass.BUSY)
+
+    async def on_run(_: Device, __: str) -> None:
+        await asyncio.sleep(thinking)
+
+    async def on_close(_: Device) -> None:
+        await asyncio.sleep(closing)
+
+    script = Script(on_open=on_open, on_run=on_run, on_close=on_close)
+    devices = [device(f"r{number}", dice.choice("abc")) for number in range(20)]
+    found: list[str] = []
+
+    async def read(stop: asyncio.Event) -> None:
+        limits = Limits(sessions=sessions, connecting=2, per_group=2)
+        async with aclosing(results_of(script, devices, limits=limits, stop=stop)) as results:
+            async for result in results:
+                found.append(result.device.name)
+                await asyncio.sleep(reading)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        reader = asyncio.create_task(read(stop))
+        still_loop().call_later(moment, reader.cancel if leave else stop.set)
+        await asyncio.wait({reader})
+        assert still_loop().time() <= moment + 5 + len(devices) * reading or len(found) == 20
+        script.assert_all_closed()
+
+    simulate(main())
+    assert len(found) == len(set(found))
+    assert leave or sorted(found) == sorted(one.name for one in devices)
