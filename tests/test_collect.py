@@ -1,0 +1,345 @@
+"""Runs with a scripted connector: from inventory to manifest, without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.collect import Plan, RunOutcome, collect, execute, prepare
+from collector.collect.delivery import completed
+from collector.collect.ending import Ending
+from collector.collect.system import fitted
+from collector.collect.tally import Tally
+from collector.credentials import Credentials
+from collector.engine import Stop
+from collector.errors import DeviceError, Exit, InputError, SelectionError, StorageError
+from collector.inventory import load_inventory
+from collector.model import (
+    CommandResult,
+    CommandStatus,
+    Device,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    Limits,
+    Phase,
+    Status,
+    Timeouts,
+)
+from collector.settings import Settings, load_settings
+
+INVENTORY = """
+defaults: {platform: cisco_iosxe, credential: lab}
+credentials:
+  lab: {username: admin, password: "${PASSWORD:-s3cret-word}"}
+  unset: {username: "${NO_USER}", password: "${NO_PASSWORD}"}
+devices:
+  r1: {host: 127.0.0.1}
+  r2: {host: 127.0.0.1}
+  r3: {host: 127.0.0.1}
+"""
+REFUSED = Fault(fault_class=FaultClass.REFUSED, phase=Phase.CONNECT, message="nobody listens")
+BREAKER = Fault(fault_class=FaultClass.AUTH_BREAKER, phase=Phase.AUTH, message="not tried")
+
+
+class Script:
+    """A connector whose devices do as they are told: fail with a fault, hang, or answer."""
+
+    def __init__(self, **devices: Fault | str) -> None:
+        self.devices = devices
+        self.opened: list[str] = []
+        self.hanging = asyncio.Event()
+
+    async def open(self, device: Device, timeouts: Timeouts) -> Script:
+        self.opened.append(device.name)
+        match self.devices.get(device.name, "answer"):
+            case Fault() as fault:
+                raise DeviceError(fault, evidence=b"login: admin s3cret-word denied")
+            case "hang":
+                self.hanging.set()
+                await asyncio.Event().wait()
+        return self
+
+    async def run(self, command: str, *, timeout: float) -> CommandResult:
+        return CommandResult(command=command, status=CommandStatus.OK, output=b"answer\n")
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    path = tmp_path / "devices.yaml"
+    path.write_text(INVENTORY)
+    return path
+
+
+def planned(inventory: Path, *commands: str, **overrides: Any) -> Plan:
+    """Plan a run over the inventory; ``timeouts__run`` is the key ``timeouts.run``."""
+    dotted = {key.replace("__", "."): value for key, value in overrides.items()}
+    paths = {"inventory": inventory, "output": inventory.parent / "out", "retries.attempts": 1}
+    settings = load_settings(None, {}, {**paths, **dotted})
+    return prepare(settings, commands=commands or ("show version",))
+
+
+def with_job(inventory: Path, commands: str) -> Settings:
+    """Load settings whose job ``facts`` asks these commands."""
+    config = inventory.with_name("config.yaml")
+    config.write_text(f"jobs: {{facts: {{commands: {commands}}}}}\n")
+    paths = {"inventory": inventory, "output": inventory.parent / "out"}
+    return load_settings(config, {}, paths)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a part of a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def below(folder: Path) -> list[Path]:
+    """List everything in a folder."""
+    return sorted(folder.rglob("*"))
+
+
+def statuses(outcome: RunOutcome) -> dict[str, str]:
+    """Read from the manifest what became of each device."""
+    assert outcome.manifest is not None
+    manifest = json.loads(outcome.manifest.read_bytes())
+    return {row["name"]: row["status"] for row in manifest["devices"]}
+
+
+async def test_a_good_run_stores_everything_and_exits_0(inventory: Path) -> None:
+    outcome = await execute(planned(inventory), connector=Script())
+
+    assert outcome.exit_status is Exit.OK
+    assert statuses(outcome) == {"r1": "ok", "r2": "ok", "r3": "ok"}
+    stored = outcome.run_dir / "devices" / "r2" / "show_version.txt"
+    assert stored.read_bytes() == b"answer\n"
+
+
+@pytest.mark.parametrize(
+    ("devices", "exit_status"),
+    [
+        ({"r1": REFUSED}, Exit.SOME_FAILED),
+        ({"r1": REFUSED, "r2": REFUSED, "r3": REFUSED}, Exit.ALL_FAILED),
+        ({"r1": BREAKER}, Exit.BREAKER),
+    ],
+)
+async def test_the_exit_status_tells_how_many_failed(
+    inventory: Path, devices: Mapping[str, Fault], exit_status: Exit
+) -> None:
+    outcome = await execute(planned(inventory), connector=Script(**devices))
+
+    assert outcome.exit_status is exit_status
+    assert {failure.device.name for failure in outcome.failures} == set(devices)
+
+
+async def test_what_a_failed_device_said_is_kept_without_the_secret(inventory: Path) -> None:
+    outcome = await execute(planned(inventory), connector=Script(r1=REFUSED))
+
+    kept = [path for path in outcome.run_dir.rglob("*") if path.is_file()]
+    texts = b"".join(path.read_bytes() for path in kept)
+    assert b"admin <redacted> denied" in texts
+    assert b"s3cret-word" not in texts
+
+
+async def test_unset_variables_are_all_named_before_anything_connects(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(inventory, "credential: lab}", "credential: unset}")
+    script = Script()
+
+    with pytest.raises(InputError) as refusal:
+        await execute(planned(inventory), connector=script)
+
+    assert [name in str(refusal.value) for name in ("NO_USER", "NO_PASSWORD")] == [True, True]
+    assert script.opened == []
+    assert not (inventory.parent / "out").exists()
+
+
+async def test_a_plan_touches_no_secret(inventory: Path) -> None:
+    edit(inventory, "credential: lab}", "credential: unset}")
+
+    assert planned(inventory).total == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_status"),
+    [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)],
+)
+async def test_a_signal_ends_the_run_with_a_result_for_every_device(
+    inventory: Path, number: signal.Signals, exit_status: Exit
+) -> None:
+    script = Script(r2="hang")
+    plan = planned(inventory, limits__sessions=1)
+    running = asyncio.create_task(execute(plan, connector=script))
+    await script.hanging.wait()
+
+    os.kill(os.getpid(), number)
+    outcome = await running
+
+    assert outcome.exit_status is exit_status
+    assert statuses(outcome) == {"r1": "ok", "r2": "cancelled", "r3": "skipped"}
+    assert outcome.remarks == (f"the run was interrupted by {number.name}",)
+
+
+async def test_signals_are_given_back_after_the_run(inventory: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    await execute(planned(inventory), connector=Script())
+
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_run_that_reaches_its_own_limit_says_what_it_left(inventory: Path) -> None:
+    plan = planned(inventory, limits__sessions=1, timeouts__run=0.2)
+    outcome = await execute(plan, connector=Script(r1="hang"))
+
+    assert outcome.exit_status is Exit.SOME_FAILED
+    assert statuses(outcome) == {"r1": "cancelled", "r2": "skipped", "r3": "skipped"}
+    assert outcome.remarks == ("the run reached its limit of 0.2 s",)
+
+
+async def test_the_observer_sees_each_result_stored(inventory: Path) -> None:
+    seen: list[str] = []
+
+    async def observe(results: AsyncIterator[DeviceResult], total: int) -> None:
+        async for result in results:
+            (stored,) = (inventory.parent / "out").glob(f"runs/*/devices/{result.device.name}/*")
+            seen.append(f"{stored.name} 1/{total}")
+
+    await execute(planned(inventory), observe=observe, connector=Script())
+
+    assert seen == ["show_version.txt 1/3"] * 3
+
+
+async def test_the_run_goes_on_without_an_observer_that_leaves(inventory: Path) -> None:
+    async def observe(results: AsyncIterator[DeviceResult], total: int) -> None:
+        await anext(results)
+
+    outcome = await execute(planned(inventory), observe=observe, connector=Script())
+
+    assert outcome.totals[Status.OK] == 3
+
+
+async def test_an_observer_that_cannot_write_is_reported_and_nothing_is_lost(
+    inventory: Path,
+) -> None:
+    async def observe(results: AsyncIterator[DeviceResult], total: int) -> None:
+        raise StorageError("cannot write to standard output: No space left on device")
+
+    outcome = await execute(planned(inventory), observe=observe, connector=Script())
+
+    assert outcome.exit_status is Exit.STORAGE
+    assert outcome.totals[Status.OK] == 3
+    assert outcome.remarks == ("cannot write to standard output: No space left on device",)
+
+
+async def test_a_stuck_observer_does_not_keep_a_signal_from_ending_the_run(
+    inventory: Path,
+) -> None:
+    stuck = asyncio.Event()
+
+    async def observe(results: AsyncIterator[DeviceResult], total: int) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(execute(planned(inventory), observe=observe, connector=Script()))
+    await stuck.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+    outcome = await running
+
+    assert outcome.exit_status is Exit.INTERRUPTED
+    assert sum(outcome.totals.values()) == 3
+
+
+async def test_a_device_that_the_engine_forgot_has_a_result_too(inventory: Path) -> None:
+    devices = [assignment.device for assignment in planned(inventory).assignments]
+
+    async def nothing() -> AsyncIterator[DeviceResult]:
+        return
+        yield
+
+    results = [result async for result in completed(nothing(), devices, Ending(Stop()))]
+
+    assert [result.status for result in results] == [Status.CANCELLED] * 3
+
+
+async def test_devices_for_which_the_job_has_no_command_are_skipped(
+    inventory: Path,
+) -> None:
+    edit(inventory, "r3: {", "r3: {platform: linux, ")
+    settings = with_job(inventory, "{cisco_iosxe: [show inventory]}")
+
+    outcome = await execute(prepare(settings, job="facts"), connector=Script())
+
+    assert statuses(outcome) == {"r1": "ok", "r2": "ok", "r3": "skipped"}
+    assert outcome.exit_status is Exit.OK
+
+
+def test_a_job_without_a_command_for_anybody_is_an_error(inventory: Path) -> None:
+    settings = with_job(inventory, "{arista_eos: [show inventory]}")
+
+    with pytest.raises(InputError, match="no command for any selected device"):
+        prepare(settings, job="facts")
+
+
+@pytest.mark.parametrize("command", ["", "  ", "show version\nreload", "show\tversion\x03"])
+def test_a_command_is_one_line_of_text(inventory: Path, command: str) -> None:
+    with pytest.raises(InputError, match="command: expected"):
+        planned(inventory, command)
+
+
+def test_nothing_selected_is_an_error(inventory: Path) -> None:
+    settings = load_settings(None, {}, {"inventory": inventory})
+
+    with pytest.raises(SelectionError):
+        prepare(settings, limits=["r99"])
+
+
+async def test_collect_gives_results_and_writes_nothing(
+    inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read = load_inventory(inventory)
+    before = below(tmp_path)
+
+    results = [
+        result
+        async for result in collect(
+            read.devices,
+            credentials=Credentials(read.credentials, {}),
+            settings=load_settings(None, {}, {"retries.attempts": 1}),
+            commands=["show version"],
+            connector=Script(r2=REFUSED),
+        )
+    ]
+
+    assert {result.device.name: result.status for result in results} == {
+        "r1": Status.OK,
+        "r2": Status.FAILED,
+        "r3": Status.OK,
+    }
+    assert below(tmp_path) == before
+
+
+def test_sessions_are_lowered_to_the_open_files_and_it_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert fitted(Limits(sessions=500), open_files=256).sessions == 192
+    assert "limits.sessions lowered from 500 to 192" in caplog.text
+
+
+def test_a_storage_problem_outranks_failed_devices_but_not_a_signal() -> None:
+    tally, ending = Tally(breaker=True), Ending(Stop())
+
+    assert tally.exit_status(ending, stored=False) is Exit.STORAGE
+    ending.signal = signal.SIGTERM
+    assert tally.exit_status(ending, stored=False) is Exit.TERMINATED
