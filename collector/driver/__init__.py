@@ -1,0 +1,8 @@
+"""Devices over SSH and telnet: the only room that imports scrapli and asyncssh.
+
+Gives `DeviceConnector`, which satisfies the engine's ``Connector``.
+"""
+
+from collector.driver.connector import DeviceConnector
+
+__all__ = ["DeviceConnector"]

@@ -1,0 +1,290 @@
+"""From a device of the inventory to a session that is logged in.
+
+Owns the opening: resolve, connect, key exchange, authentication, channel, login; each phase named
+when it fails, and nothing left open whatever happens. Refuses to know of runs, retries and limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import asyncssh
+from scrapli import AsyncScrapli
+from scrapli.driver import AsyncGenericDriver
+
+from collector.credentials import Credential, Credentials
+from collector.driver import login, ssh, telnet
+from collector.driver.console import CTRL_E, Console
+from collector.driver.faults import translate
+from collector.driver.hostkeys import KnownHosts
+from collector.driver.resolving import Address, Resolver, connected
+from collector.driver.session import DeviceSession
+from collector.driver.stream import Stream
+from collector.errors import DeviceError
+from collector.model import Device, FaultClass, Phase, Timeouts, Transport
+from collector.platforms import Platform
+from collector.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HANG_UP: Final = 1.0
+"""Seconds in which a connection may close by itself before it is cut."""
+
+
+class DeviceConnector:
+    """Opens sessions; holds what all devices share: host keys, private keys, the resolver."""
+
+    def __init__(
+        self, settings: Settings, platforms: Mapping[str, Platform], credentials: Credentials
+    ) -> None:
+        self._known = KnownHosts(settings.known_hosts.expanduser(), settings.host_keys)
+        self._output_limit = settings.output_limit
+        self._platforms = platforms
+        self._credentials = credentials
+        self._resolver = Resolver()
+        self._keys: dict[Path, asyncssh.SSHKey] = {}
+        self._rng = random.Random()
+
+    async def open(self, device: Device, timeouts: Timeouts) -> DeviceSession:
+        """Open a session within ``timeouts.connect`` and then ``timeouts.login`` seconds.
+
+        Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
+        when the opening is cancelled.
+        """
+        return await _Opening(self, device, timeouts).session()
+
+
+class _Opening:
+    """One opening: the phase it has reached and what must be closed if it fails."""
+
+    def __init__(self, shared: DeviceConnector, device: Device, timeouts: Timeouts) -> None:
+        self._shared = shared
+        self._device = device
+        self._timeouts = timeouts
+        self._platform = shared._platforms[device.platform]
+        self._phase = Phase.CREDENTIALS
+        self._limit: asyncio.Timeout | None = None
+        self._link: _Link | None = None
+        self._client: ssh.Client | None = None
+        self._stream: Stream | None = None
+
+    async def session(self) -> DeviceSession:
+        try:
+            async with asyncio.timeout(self._timeouts.connect) as self._limit:
+                return await self._opened()
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
+        except DeviceError:
+            await self._give_up()
+            raise
+        except (
+            Exception
+        ) as error:  # every library below raises its own kinds: translated here, once
+            await self._give_up()
+            raise self._fault(error) from error
+
+    async def _opened(self) -> DeviceSession:
+        credential = self._shared._credentials.get(self._device.credential)
+        self._enter(Phase.RESOLVE)
+        addresses = await self._shared._resolver.addresses(self._device.host, self._device.port)
+        self._enter(Phase.CONNECT)
+        if self._device.transport is Transport.TELNET:
+            self._link = await self._telnet(addresses, credential)
+        else:
+            self._link = await self._ssh(addresses, credential)
+        console = await self._console(self._link, credential)
+        if self._limit:
+            self._limit.reschedule(None)
+        return DeviceSession(
+            console, self._platform, proof=self._device.proof, hang_up=self._link.hang_up
+        )
+
+    async def _ssh(self, addresses: list[Address], credential: Credential) -> _Link:
+        key = await self._key(credential)
+        sock = await connected(addresses, self._timeouts.connect)
+        self._client = ssh.Client(self._device, self._shared._known, self._enter)
+        seconds = self._timeouts.connect + self._timeouts.login
+        options = {**ssh.options(self._client, credential, key, seconds=seconds), "sock": sock}
+        driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
+        self._link = _Link(driver, sock, self._client)
+        await driver.open()
+        return self._link
+
+    async def _telnet(self, addresses: list[Address], credential: Credential) -> _Link:
+        family, address = addresses[0]
+        del family
+        seconds = self._timeouts.connect
+        driver = _driver(self._device, self._platform, credential, seconds, host=address[0])
+        self._link = _Link(driver, None, None)
+        await driver.open()
+        transport: Any = driver.transport
+        driver.transport.read = telnet.TelnetReader(transport.stdout, transport.stdin).read
+        return self._link
+
+    async def _console(self, link: _Link, credential: Credential) -> Console:
+        """Learn the prompt, with the login limit from here on."""
+        platform = self._platform
+        self._enter(Phase.LOGIN)
+        stream = Stream(
+            link.driver.transport.read,
+            link.driver.transport.write,
+            link.cut,
+            limit=self._shared._output_limit,
+        )
+        self._stream = stream
+        newline = platform.return_char.encode()
+        stream.allow(self._timeouts.login, Phase.LOGIN)
+        if self._device.transport is Transport.TELNET:
+            await telnet.log_in(stream, credential, newline)
+            stream.phase = Phase.LOGIN
+        editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""
+        console = Console(stream, newline=newline, editor_key=editor_key, rng=self._shared._rng)
+        await login.log_in(console, platform, credential)
+        return console
+
+    def _enter(self, phase: Phase) -> None:
+        """Mark the phase; the login limit runs from authentication to the prompt."""
+        self._phase = phase
+        loop = asyncio.get_running_loop()
+        if phase is Phase.AUTH and self._limit and not self._limit.expired():
+            self._limit.reschedule(loop.time() + self._timeouts.login)
+        elif phase is Phase.LOGIN and self._limit:
+            # The stream keeps this limit by itself; this one is the second, a little later.
+            self._limit.reschedule(loop.time() + self._timeouts.login + 2 * HANG_UP)
+
+    async def _key(self, credential: Credential) -> asyncssh.SSHKey | None:
+        """Load the private key once; off the loop, since a passphrase is slow on purpose."""
+        path = credential.private_key
+        if path is None:
+            return None
+        keys = self._shared._keys
+        if path not in keys:
+            try:
+                keys[path] = await asyncio.to_thread(
+                    asyncssh.read_private_key, path, credential.passphrase
+                )
+            except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+                raise DeviceError.of(
+                    FaultClass.AUTH,
+                    Phase.CREDENTIALS,
+                    f"the private key {path} cannot be used: {error}",
+                    hint="check the path and the passphrase",
+                ) from error
+        return keys[path]
+
+    def _fault(self, error: Exception) -> DeviceError:
+        if self._client and self._client.refusal:
+            return self._client.refusal
+        if isinstance(error, TimeoutError) and self._limit and self._limit.expired():
+            limit = "connect" if self._phase in _CONNECTING else "login"
+            seconds = getattr(self._timeouts, limit)
+            return DeviceError.of(
+                FaultClass.TIMEOUT,
+                self._phase,
+                f"nothing more came in phase {self._phase} within {seconds:g} s ({limit} limit)",
+                hint=f"try the device by hand; raise timeouts.{limit} if it is slow",
+            )
+        fault = translate(error, self._phase)
+        if fault.fault_class is FaultClass.INTERNAL:
+            log.debug("untranslated error", exc_info=error)
+        return DeviceError(fault)
+
+    async def _give_up(self) -> None:
+        """Close what was opened; bounded."""
+        if self._stream:
+            await self._stream.close()
+        if self._link:
+            await self._link.hang_up()
+
+
+_CONNECTING: Final = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.KEX, Phase.HOSTKEY})
+
+
+class _Link:
+    """What lies under a session, and how it is brought down without waiting for the device."""
+
+    def __init__(
+        self, driver: AsyncGenericDriver, sock: socket.socket | None, client: ssh.Client | None
+    ) -> None:
+        self.driver = driver
+        self._sock = sock
+        self._client = client
+
+    def cut(self) -> None:
+        """End the connection now."""
+        connection = self._client.connection if self._client else None
+        if connection:
+            connection.abort()
+        elif writer := getattr(self.driver.transport, "stdin", None):
+            writer.transport.abort()
+
+    async def hang_up(self) -> None:
+        """Close politely within `HANG_UP` seconds, else cut; leaves no socket open."""
+        transport: Any = self.driver.transport
+        connection = self._client.connection if self._client else None
+        writer = None if self._client else transport.stdin
+        try:
+            transport.close()
+            self.driver.channel.close()
+            if connection:
+                connection.close()
+                await _closed(connection.wait_closed(), connection.abort)
+            elif writer:
+                await _closed(writer.wait_closed(), writer.transport.abort)
+        except Exception as error:  # noqa: BLE001 - it is being thrown away anyway
+            log.debug("closing: %r", error)
+        finally:
+            self.cut()
+            if self._sock and not connection:
+                self._sock.close()
+
+
+async def _closed(closing: Any, cut: Any) -> None:
+    waiting = asyncio.ensure_future(closing)
+    done, _ = await asyncio.wait([waiting], timeout=HANG_UP)
+    if not done:
+        cut()
+        waiting.cancel()
+    elif not waiting.cancelled():
+        waiting.exception()
+
+
+async def _nothing(driver: AsyncGenericDriver) -> None:
+    """Take the place of an opening dialogue: some configure the device, all eat the prompt."""
+
+
+def _driver(
+    device: Device,
+    platform: Platform,
+    credential: Credential,
+    seconds: float,
+    *,
+    host: str = "",
+    **transport_options: Any,
+) -> AsyncGenericDriver:
+    """Build scrapli's driver for a device, without any dialogue, timer or file of its own."""
+    arguments: dict[str, Any] = {
+        "host": host or device.host,
+        "port": device.port,
+        "auth_username": credential.username,
+        "auth_strict_key": False,
+        "auth_bypass": device.transport is Transport.TELNET,
+        "ssh_config_file": False,
+        "timeout_socket": seconds,
+        "timeout_transport": 0,
+        "timeout_ops": 0,
+        "on_open": _nothing,
+        "on_close": _nothing,
+        "transport": "asyncssh" if device.transport is Transport.SSH else "asynctelnet",
+        "transport_options": transport_options,
+    }
+    if platform.driver:
+        return AsyncScrapli(platform=platform.driver, **arguments)
+    return AsyncGenericDriver(**arguments)

@@ -1,0 +1,84 @@
+"""From an open channel to a prompt that commands can be asked at.
+
+Owns the way there: the prompt is learned, the privileged mode entered where the platform needs it,
+paging turned off. Nothing is sent that configures the device. Refuses to know how the channel came
+about.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from collector.credentials import Credential
+from collector.driver.asking import Asking
+from collector.driver.console import Console
+from collector.driver.questions import PASSWORD
+from collector.driver.template import visible
+from collector.model import FaultClass
+from collector.platforms import Platform
+
+CTRL_C: Final = b"\x03"
+ANSWERED: Final = 5.0
+"""Seconds in which a device asks for its enable password."""
+SETTLED: Final = 0.12
+
+
+async def log_in(console: Console, platform: Platform, credential: Credential) -> None:
+    """Learn the prompt, enter the privileged mode, turn paging off.
+
+    Raises `DeviceError` of class `prompt`, `enable`, `timeout` or `disconnected`.
+    """
+    await console.learn()
+    if platform.enable and _ends_in(console, platform.enable.prompt_suffix):
+        await _enable(console, platform, credential)
+    for command in platform.paging_off:
+        # Its output is of no use, so the prompt is believed: the next command's echo is the check.
+        await Asking(console, command.encode(), platform.pagers, probing=False).whole()
+
+
+async def _enable(console: Console, platform: Platform, credential: Credential) -> None:
+    """Enter the privileged mode; the secret is sent once and only to the device's own question."""
+    enable = platform.enable
+    assert enable is not None
+    stream = console.stream
+    stream.forget()
+    mark = stream.say(enable.command.encode() + console.newline)
+    asked = await _asks_for_a_password(
+        console, mark + len(console.template.echo(enable.command.encode()))
+    )
+    if asked and not credential.enable:
+        stream.say(CTRL_C)
+        await stream.quiet(SETTLED)
+        raise stream.error(
+            FaultClass.ENABLE,
+            "the device asks for an enable password, and the credential has none",
+            "give the credential an 'enable' secret",
+        )
+    if asked:
+        stream.say((credential.enable or "").encode() + console.newline)
+        await stream.quiet(SETTLED)
+    await console.learn()
+    if _ends_in(console, enable.prompt_suffix):
+        raise stream.error(
+            FaultClass.ENABLE,
+            "the device did not enter the privileged mode",
+            "check the credential's 'enable' secret and the account's privilege",
+        )
+
+
+async def _asks_for_a_password(console: Console, length: int) -> bool:
+    """Wait for the question, or for a prompt where the device asks nothing."""
+    stream = console.stream
+    await stream.until(length, ANSWERED)
+    while True:
+        line = visible(stream.last_line())
+        if PASSWORD.search(line):
+            return True
+        if line.rstrip().endswith((b"#", b">", b"$", b"%")) and not await stream.more(SETTLED):
+            return False
+        if not await stream.more(ANSWERED):
+            return False
+
+
+def _ends_in(console: Console, suffix: str) -> bool:
+    return visible(console.template.prompt).rstrip().endswith(suffix.encode())

@@ -1,0 +1,70 @@
+"""What a device asks in place of a prompt: pagers, passwords, confirmations.
+
+Owns the patterns, all tied to the end of what was heard. Pure: refuses to know what is answered.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from collector.driver.template import ESCAPE, visible
+
+PAGER: Final = re.compile(
+    rb"(?:[<(\[ ]*-{1,5} ?[<(\[]?more\b[^\r\n]{0,60}"
+    rb"|\(more[^\r\n]{0,40}\)"
+    rb"|lines \d+-\d+[^\r\n]{0,30}"
+    rb"|(?:press|hit|type) (?:any key|<?space>?|<?enter>?|<?return>?)[^\r\n]{0,70}"
+    rb"|<space>[^\r\n]{0,60})[\s\x00]*$",
+    re.IGNORECASE,
+)
+"""The pagers met in recordings of many platforms; a platform's data may add its own."""
+
+RUB_OUT: Final = re.compile(
+    rb"(?: {0,2}\x08+ *\x08*"
+    rb"|\x1b\[\d*D *\x1b\[\d*D"
+    rb"|\r?(?:\x1b\[\d*[KJ])+\r?"
+    rb"|\r *\r(?!\n)(?:\x1b\[\d*K)?"
+    rb"|\x1b\[\d*;?\d*[Hm])+"
+)
+"""How a pager erases itself once it was answered."""
+
+PASSWORD: Final = re.compile(
+    rb"(?:pass(?:word|code|phrase)[^\n]{0,40}|response)[:?] *$", re.IGNORECASE
+)
+
+USERNAME: Final = re.compile(rb"(?:log-?in|user ?name|user)(?: as)? *: *$", re.IGNORECASE)
+
+_CONFIRM: Final = re.compile(
+    rb"(?:\(?\[?y(?:es)?[/|]no?\]?\)?|\[confirm\]|\[(?:y|n|yes|no)\]|\(yes/no/\[fingerprint\]\))"
+    rb" *[:?]? *$",
+    re.IGNORECASE,
+)
+
+_ESCAPES = re.compile(ESCAPE)
+
+
+def is_question(line: bytes) -> bool:
+    r"""Tell whether a last line waits for a password, a name or a yes.
+
+    >>> is_question(b"Password: "), is_question(b"Save? [yes/no]: "), is_question(b"r1#")
+    (True, True, False)
+    """
+    line = visible(line)
+    return any(pattern.search(line) for pattern in (PASSWORD, USERNAME, _CONFIRM))
+
+
+def pager_at(line: bytes, extra: tuple[re.Pattern[bytes], ...] = ()) -> int | None:
+    r"""Tell where in a last line a pager's words begin; None where there is none.
+
+    >>> pager_at(b" --More-- "), pager_at(b"show run | no-more"), pager_at(b"r1#")
+    (0, None, None)
+    """
+    seen = visible(line)
+    for pattern in (*extra, PAGER):
+        if found := pattern.search(seen):
+            if not seen[: found.start()].strip():
+                return 0
+            raw = pattern.search(line)
+            return raw.start() if raw else 0
+    return None

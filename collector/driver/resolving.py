@@ -1,0 +1,96 @@
+"""Names to addresses, and addresses to connected sockets.
+
+Owns name resolution, in threads of its own: a hung resolver must starve neither the files nor the
+event loop's default executor, nor keep the program from ending. Refuses to know of SSH and telnet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import threading
+from contextlib import suppress
+from typing import Final
+
+Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+THREADS: Final = 64
+"""Look-ups at a time; more wait, which costs the devices behind a hung resolver only."""
+
+
+class Resolver:
+    """Looks names up in daemon threads, `THREADS` at a time."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(THREADS)
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """Give the addresses of a host, best first; raises `socket.gaierror` or `UnicodeError`."""
+        if _is_address(host):
+            return _looked_up(host, port, socket.AI_NUMERICHOST)
+        async with self._places:
+            return await self._in_a_thread(host, port)
+
+    async def _in_a_thread(self, host: str, port: int) -> list[Address]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Address]] = loop.create_future()
+
+        def deliver(addresses: list[Address], error: Exception | None) -> None:
+            if answer.done():
+                return
+            if error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(addresses)
+
+        def look_up() -> None:
+            addresses: list[Address] = []
+            failure: Exception | None = None
+            try:
+                addresses = _looked_up(host, port, 0)
+            except (OSError, UnicodeError) as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                loop.call_soon_threadsafe(deliver, addresses, failure)
+
+        threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
+        return await answer
+
+
+async def connected(addresses: list[Address], seconds: float) -> socket.socket:
+    """Give a socket connected to the first address that answers; each gets its share of the time.
+
+    Raises the last address's `OSError`, or `TimeoutError`. The socket is the caller's to close.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    error: OSError = TimeoutError()
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout((end - loop.time()) / left):
+                await loop.sock_connect(sock, address)
+            return sock
+        except OSError as failure:
+            sock.close()
+            error = failure
+        except BaseException:
+            sock.close()
+            raise
+    raise error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _looked_up(host: str, port: int, flags: int) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    # typeshed also knows the shapes of address families that name no host
+    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]

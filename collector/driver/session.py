@@ -1,0 +1,165 @@
+"""A device that is logged in: command in, proven result out.
+
+Owns what follows the proof: cleaning, encoding, the device's denials, the end marker of a
+configuration. Refuses to know how the device was reached and what becomes of a result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from collector.driver.asking import Asking, Unproven, Whole
+from collector.driver.console import Console
+from collector.driver.judging import Verdict, judge
+from collector.driver.terminal import clean, slices
+from collector.errors import DeviceError
+from collector.model import (
+    CommandResult,
+    CommandStatus,
+    Fault,
+    FaultClass,
+    Phase,
+    ProofLevel,
+)
+from collector.platforms import Platform
+
+LAST_LOOK: Final = 5.0
+EVIDENCE: Final = 65_536
+
+
+class DeviceSession:
+    """One device, logged in; ``hang_up`` closes what is underneath, bounded."""
+
+    def __init__(
+        self,
+        console: Console,
+        platform: Platform,
+        *,
+        proof: ProofLevel,
+        hang_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._console = console
+        self._platform = platform
+        self._probing = proof is ProofLevel.FULL
+        self._hang_up = hang_up
+        self._asked = 0
+        self._condemned: set[int] = set()
+        self._dead = False
+
+    async def run(self, command: str, *, timeout: float) -> CommandResult:
+        """Ask one command within ``timeout`` seconds.
+
+        Raises `DeviceError` when the session cannot be used any further.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._note_late_bytes()
+        self._asked += 1
+        self._console.stream.allow(timeout, Phase.COMMAND)
+        try:
+            outcome, verdict, attempts = await self._collected(command)
+        except BaseException:
+            self._dead = True
+            raise
+        duration = loop.time() - started
+        if isinstance(outcome, Unproven):
+            return _unproven(command, outcome, attempts, duration)
+        return _judged(command, outcome, verdict, attempts, duration)
+
+    async def finish(self) -> tuple[int, ...]:
+        """Look once more before hanging up; give which outputs late bytes have condemned.
+
+        Positions count the calls of `run` from zero. Never raises a `DeviceError`.
+        """
+        stream = self._console.stream
+        self._note_late_bytes()
+        if self._probing and self._asked and not self._dead:
+            stream.allow(LAST_LOOK, Phase.CLOSE)
+            try:
+                if not await self._console.probe():
+                    self._condemned.add(self._asked - 1)
+            except DeviceError as error:
+                if error.fault.fault_class is FaultClass.TIMEOUT and stream.heard:
+                    self._condemned.add(self._asked - 1)
+        return tuple(sorted(self._condemned))
+
+    async def close(self) -> None:
+        """Hang up; bounded, never raises, never waits for the device."""
+        await self._console.stream.close()
+        await self._hang_up()
+
+    def _note_late_bytes(self) -> None:
+        """Whatever came since the last output was accepted shows that it was not whole."""
+        if self._console.stream.heard and self._asked:
+            self._condemned.add(self._asked - 1)
+
+    async def _collected(self, command: str) -> tuple[Whole | Unproven, Verdict, int]:
+        """Ask; once more where a whole output lacks what its platform promises."""
+        attempts = 0
+        while True:
+            asking = Asking(self._console, command.encode(), self._platform.pagers, self._probing)
+            outcome = await asking.whole()
+            attempts += outcome.attempts
+            if isinstance(outcome, Unproven):
+                return outcome, Verdict(text=b""), attempts
+            text = await _cleaned(outcome.body)
+            verdict = judge(command, text, self._platform)
+            if verdict.status is not CommandStatus.INCOMPLETE or attempts > outcome.attempts:
+                return outcome, verdict, attempts
+
+
+async def _cleaned(body: bytes) -> bytes:
+    """Clean in slices, so that a big output does not hold up the other devices."""
+    pieces = []
+    for piece in slices(body):
+        pieces.append(clean(piece))
+        await asyncio.sleep(0)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _judged(
+    command: str, outcome: Whole, verdict: Verdict, attempts: int, duration: float
+) -> CommandResult:
+    proofs = tuple(proof for proof in (outcome.proof, *verdict.proofs) if proof)
+    good = verdict.status is CommandStatus.OK
+    return CommandResult(
+        command=command,
+        status=verdict.status,
+        output=verdict.text if good else b"",
+        encoding=_encoding(verdict.text),
+        fault=verdict.fault,
+        proofs=proofs if good else (),
+        notes=(*verdict.notes, *(("paged",) if outcome.paged else ())),
+        attempts=attempts,
+        duration=duration,
+        evidence=b"" if good else verdict.text[-EVIDENCE:],
+    )
+
+
+def _unproven(command: str, outcome: Unproven, attempts: int, duration: float) -> CommandResult:
+    message = f"the end could not be proven in {outcome.attempts} attempts: {outcome.reason}"
+    return CommandResult(
+        command=command,
+        status=CommandStatus.INCOMPLETE,
+        fault=Fault(
+            fault_class=outcome.fault_class,
+            phase=Phase.COMMAND,
+            message=message,
+            hint="turn monitor logging off for this session, or look at the evidence",
+        ),
+        attempts=attempts,
+        duration=duration,
+        evidence=outcome.heard[-EVIDENCE:],
+    )
+
+
+def _encoding(text: bytes) -> str:
+    if text.isascii():
+        return "utf-8"
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return "unknown-8bit"
+    return "utf-8"

@@ -1,0 +1,175 @@
+"""What a device says, as it comes: the bytes heard so far, and how long it has been silent.
+
+Owns the reading task, the deadline of what is being done, and the cap on what is kept. Refuses to
+know what the bytes mean. All waiting is done with plain loop timers: a deadline that the event loop
+slept through still fires, which ``asyncio.timeout`` does not promise on Python 3.11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from collector.errors import DeviceError
+from collector.model import FaultClass, Phase
+
+WATCHDOG = 1.0
+"""Seconds after a deadline at which the connection is cut, whatever waits on it."""
+
+EVIDENCE = 65_536
+"""Bytes of the last words kept as evidence."""
+
+
+class Stream:
+    """One device's side of the conversation.
+
+    ``read`` returns bytes, or none at the end; ``write`` queues bytes; ``abort`` cuts the
+    connection.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[bytes]],
+        write: Callable[[bytes], None],
+        abort: Callable[[], None],
+        *,
+        limit: int,
+    ) -> None:
+        self.heard = bytearray()
+        self.phase = Phase.LOGIN
+        self._read = read
+        self._write = write
+        self._abort = abort
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._deadline = float("inf")
+        self._seconds = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._need = 0
+        self._ended: BaseException | None = None
+        self._listener = self._loop.create_task(self._listen())
+
+    def allow(self, seconds: float, phase: Phase) -> None:
+        """Give what comes next ``seconds`` from now, and the phase that names it."""
+        self.phase = phase
+        self._seconds = seconds
+        self._deadline = self._loop.time() + seconds
+        if self._watchdog:
+            self._watchdog.cancel()
+        self._watchdog = self._loop.call_at(self._deadline + WATCHDOG, self._abort)
+
+    def say(self, line: bytes) -> int:
+        """Send bytes; return how many had been heard before."""
+        try:
+            self._write(line)
+        except Exception as error:  # noqa: BLE001 - transports raise kinds of their own
+            self._ended = self._ended or error
+        return len(self.heard)
+
+    def forget(self) -> None:
+        """Drop all that was heard."""
+        self.heard.clear()
+
+    async def until(self, length: int, silence: float | None = None) -> bool:
+        """Wait until ``length`` bytes are there, or nothing has come for ``silence`` seconds.
+
+        False after silence. Raises `DeviceError`: `timeout` at the deadline, `disconnected` when
+        the device has gone, `output_limit` when it has said too much.
+        """
+        start = self._loop.time()
+        doubts = 2
+        while len(self.heard) < length:
+            if self._ended:
+                raise self._end()
+            now = self._loop.time()
+            if now >= self._deadline:
+                raise self._late()
+            wake = self._deadline
+            if silence is not None:
+                quiet = max(start, self._last) + silence
+                if now >= quiet:
+                    # Bytes may have reached the process while the loop was busy: let them through.
+                    if not doubts:
+                        return False
+                    doubts -= 1
+                    await asyncio.sleep(0)
+                    continue
+                wake = min(wake, quiet)
+            doubts = 2
+            await self._sleep(length, wake)
+        return True
+
+    async def more(self, silence: float | None = None) -> bool:
+        """Wait for any byte, or for ``silence`` seconds: False then."""
+        return await self.until(len(self.heard) + 1, silence)
+
+    async def quiet(self, silence: float) -> None:
+        """Wait until nothing has come for ``silence`` seconds from now on."""
+        while await self.more(silence):
+            pass
+
+    def last_line(self) -> bytes:
+        """Give what stands after the last line end, 300 bytes at most."""
+        return bytes(self.heard[-300:]).rsplit(b"\n", 1)[-1]
+
+    def last_words(self) -> bytes:
+        """Give the last of what was heard, as evidence."""
+        return bytes(self.heard[-EVIDENCE:])
+
+    def error(self, fault_class: FaultClass, message: str, hint: str = "") -> DeviceError:
+        """Build a fault of the present phase with the last words as its evidence."""
+        return DeviceError.of(
+            fault_class, self.phase, message, hint=hint, evidence=self.last_words()
+        )
+
+    async def close(self) -> None:
+        """Stop listening; the connection itself is closed by whoever opened it."""
+        if self._watchdog:
+            self._watchdog.cancel()
+        self._listener.cancel()
+        await asyncio.wait([self._listener], timeout=WATCHDOG)
+
+    async def _listen(self) -> None:
+        try:
+            while data := await self._read():
+                self.heard += data
+                self._last = self._loop.time()
+                if len(self.heard) > self._limit:
+                    raise self.error(
+                        FaultClass.OUTPUT_LIMIT, f"more than {self._limit} bytes for one command"
+                    )
+                if len(self.heard) >= self._need:
+                    self._wake()
+            raise EOFError("the device closed the session")
+        except Exception as error:  # noqa: BLE001 - each transport raises its own kinds
+            self._ended = error
+            self._wake()
+
+    async def _sleep(self, length: int, wake: float) -> None:
+        self._need = length
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(wake, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _end(self) -> DeviceError:
+        if isinstance(self._ended, DeviceError):
+            return self._ended
+        where = "in mid-output" if self.phase is Phase.COMMAND else f"in phase {self.phase}"
+        return self.error(FaultClass.DISCONNECTED, f"the device closed the session {where}")
+
+    def _late(self) -> DeviceError:
+        if self.phase is Phase.COMMAND:
+            return self.error(
+                FaultClass.TIMEOUT, f"no whole output within {self._seconds:g} s (command limit)"
+            )
+        return self.error(FaultClass.TIMEOUT, f"no prompt within {self._seconds:g} s (login limit)")

@@ -1,0 +1,148 @@
+"""The learned answer of a device to an empty line, with a hole where the line is echoed.
+
+Owns the comparison of two answers and what follows from it: where a command's echo ends, and what
+an idle device says next. Pure: refuses to know of streams, time and platforms.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+HOLE: Final = None
+"""Marks in `Template.parts` where the line that was sent is echoed."""
+
+ESCAPE: Final = (
+    rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    rb"|[()*+][0-9A-Za-z]|[ -/]*[0-~])"
+)
+"""One ANSI escape sequence: CSI, OSC, character set or two-byte (ECMA-48, xterm's list)."""
+
+_DIGIT = re.compile(rb"\d")
+_CLOCK = re.compile(rb"\d{1,2}:\d\d(?::\d\d)?")
+_BLANKS = re.compile(rb"( +)")
+_LEAD = re.compile(rb"\r|" + ESCAPE)
+_ESCAPES = re.compile(ESCAPE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What an idle device answers to one line.
+
+    ``parts`` is the answer with `HOLE` for the echoed line. ``block`` is what follows the echo: the
+    prompt, its redraws and any lines that belong to it; ``prompt`` its visible last line.
+    ``endings`` are the forms in which the block may stand at the end of an output, longest first.
+    ``masked``: digits in the prompt change (a clock, a counter), so all digits compare as zero.
+    """
+
+    parts: tuple[bytes | None, ...]
+    masked: bool = False
+    echo_parts: tuple[bytes | None, ...] = ()
+    block: bytes = b""
+    prompt: bytes = b""
+    endings: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, parts: tuple[bytes | None, ...], *, masked: bool = False) -> Template:
+        """Cut the answer into the echo and the prompt block."""
+        hole = max((i for i, part in enumerate(parts) if part is HOLE), default=-1)
+        rest = b"".join(part for part in parts[hole + 1 :] if part is not None)
+        starts_a_line = hole >= 0 or rest.lstrip(b"\r").startswith(b"\n")
+        cut = rest.find(b"\n") + 1 if starts_a_line else 0
+        block = _mask(rest[cut:]) if masked else rest[cut:]
+        line = block.rsplit(b"\n", 1)[-1]
+        endings = [block, line]
+        at = 0
+        while lead := _LEAD.match(line, at):
+            at = lead.end()
+            endings.append(line[at:])
+        return cls(
+            parts=parts,
+            masked=masked,
+            echo_parts=(*parts[: hole + 1], rest[:cut]),
+            block=block,
+            prompt=line[at:],
+            endings=tuple(endings),
+        )
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the device shows what is typed."""
+        return HOLE in self.parts
+
+    def echo(self, line: bytes) -> bytes:
+        """Give the echo of a line, up to and with its line end."""
+        return b"".join(line if part is HOLE else part for part in self.echo_parts)
+
+    def answer(self, line: bytes) -> bytes:
+        """Give the whole answer of an idle device to a blank line, normalised."""
+        return self.normal(b"".join(line if part is HOLE else part for part in self.parts))
+
+    def normal(self, heard: bytes) -> bytes:
+        """Give the form in which answers are compared."""
+        return _mask(heard) if self.masked else heard
+
+    def stands_at_end(self, heard: bytearray, start: int) -> bool:
+        """Tell whether the prompt is the last of ``heard``, at or after ``start``."""
+        size = len(self.prompt)
+        at = len(heard) - size
+        if not size or at < start:
+            return False
+        if self.masked:
+            return _mask(bytes(heard[at:])) == self.prompt
+        return heard.endswith(self.prompt)
+
+    def ending_at(self, heard: bytes, start: int, end: int) -> bytes:
+        """Give the longest form of the prompt block that ends at ``end``."""
+        for ending in self.endings:
+            if len(ending) <= end - start and self.normal(heard[end - len(ending) : end]) == ending:
+                return ending
+        return b""
+
+
+def learn(first: int, answer: bytes, second: int, again: bytes) -> Template | None:
+    r"""Compare the answers to two lines of ``first`` and ``second`` blanks.
+
+    None where they do not agree on one template or show no prompt.
+
+    >>> learn(2, b"  \r\nr1#", 5, b"     \r\nr1#").parts
+    (b'', None, b'\r\nr1#')
+    >>> learn(2, b"\r\nr1#", 5, b"\r\nr1#").echoes
+    False
+    >>> learn(2, b"  \r\nr1#", 5, b"  \r\nmore") is None
+    True
+    """
+    one, two = _BLANKS.split(answer), _BLANKS.split(again)
+    if len(one) != len(two):
+        return None
+    parts: list[bytes | None] = []
+    masked = False
+    for i, (x, y) in enumerate(zip(one, two, strict=True)):
+        blanks = i % 2 == 1
+        if blanks and len(y) - len(x) == second - first and len(x) >= first:
+            parts += [x[first:], HOLE]
+        elif x == y:
+            parts.append(x)
+        elif not blanks and _mask(x) == _mask(y):
+            masked = True
+            parts.append(y)
+        else:
+            return None
+    template = Template.of(tuple(parts), masked=masked)
+    if not masked and _CLOCK.search(template.prompt):
+        template = Template.of(tuple(parts), masked=True)
+    return template if visible(template.prompt).strip() else None
+
+
+def visible(heard: bytes) -> bytes:
+    r"""Leave out escape sequences.
+
+    >>> visible(b"\x1b[1mr1\x1b[0m#")
+    b'r1#'
+    """
+    return _ESCAPES.sub(b"", heard)
+
+
+def _mask(heard: bytes) -> bytes:
+    return _DIGIT.sub(b"0", heard)
