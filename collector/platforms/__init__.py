@@ -4,7 +4,7 @@ Owns the facts (commands, end markers, denials, pagers, read-only words) and how
 against text. Refuses to know how a device is reached.
 """
 
-from collector.platforms.catalogue import GENERIC, load_platforms
+from collector.platforms.catalogue import GENERIC, load_platforms, platform_schema
 from collector.platforms.evidence import find_denial, find_end_marker, is_log_line, prints_log
 from collector.platforms.model import EditorKey, Enable, Platform
 from collector.platforms.permission import Permission, Verdict, judge
@@ -12,6 +12,7 @@ from collector.platforms.plan import JobCommands, plan
 
 __all__ = [
     "load_platforms",
+    "platform_schema",
     "GENERIC",
     "Platform",
     "Enable",

@@ -6,14 +6,14 @@ user's entries are checked at once. Refuses to know what a platform is good for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
+from collector.document import Complaint, Document, complaints, load_document, near
 from collector.errors import InputError
 from collector.platforms.entry import Entry, compile_entry, merge
 from collector.platforms.model import Platform
@@ -21,27 +21,30 @@ from collector.platforms.model import Platform
 GENERIC: Final = "generic"
 
 _DATA: Final = Path(__file__).parent / "data"
-
-Loc = tuple[str | int, ...]
-Where = Callable[[Loc], str]
+_KEY: Final = "platforms"  # where config.yaml holds the user's own
 
 
 def load_platforms(
-    user: Mapping[str, Mapping[str, Any]] | None = None, *, where: Where | None = None
+    user: Mapping[str, Mapping[str, Any]] | None = None, *, document: Document | None = None
 ) -> Mapping[str, Platform]:
     """Return every platform by name: the built-in ones and the ``platforms`` of config.yaml.
 
     A user's entry named like a built-in one changes it; any other extends what it names, else
-    ``generic``. ``where`` tells the place of a key, such as ``config.yaml:12:5``, for the
-    problems; it is given the path of the key from the top of the document. Raises `InputError`
-    with every problem of the user's entries.
+    ``generic``. Raises `InputError` with every problem of the user's entries, with their places
+    where ``document`` is the file that they are from.
     """
     files = {path.stem: path for path in _DATA.glob("*.yaml")}
-    own, problems = _check_all(user or {}, where)
-    problems += _check_bases(own, files.keys() | own.keys(), where)
-    if problems:
-        raise InputError(*problems)
+    own, wrong = _checked(user or {})
+    wrong += _wrong_bases(own, files.keys() | own.keys())
+    if wrong:
+        raise InputError(*(document.problems(wrong) if document else map(str, wrong)))
     return _Catalogue(files, own)
+
+
+@cache
+def platform_schema() -> dict[str, Any]:
+    """Return the JSON Schema of one entry of ``platforms`` in config.yaml."""
+    return Entry.model_json_schema()
 
 
 class _Catalogue(Mapping[str, Platform]):
@@ -88,20 +91,23 @@ class _Catalogue(Mapping[str, Platform]):
 
 
 def _read(path: Path) -> Entry:
-    return Entry.model_validate(yaml.load(path.read_bytes(), yaml.CSafeLoader))
+    return Entry.model_validate(load_document(path).data)
 
 
-def _check_all(
-    user: Mapping[str, Mapping[str, Any]], where: Where | None
-) -> tuple[dict[str, Entry], list[str]]:
+def _checked(
+    user: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Entry], list[Complaint]]:
+    """Return the entries that are right, and what is wrong with the others."""
     entries: dict[str, Entry] = {}
-    problems: list[str] = []
+    wrong: list[Complaint] = []
     for name, raw in user.items():
         try:
             entries[name] = Entry.model_validate(_thawed(raw))
         except ValidationError as error:
-            problems += [_problem(name, each, where) for each in error.errors()]
-    return entries, problems
+            for each in complaints(error.errors(include_url=False), platform_schema()):
+                loc = (_KEY, name, *each.loc)
+                wrong.append(Complaint(loc=loc, message=each.message, at_key=each.at_key))
+    return entries, wrong
 
 
 def _thawed(value: Any) -> Any:
@@ -113,16 +119,15 @@ def _thawed(value: Any) -> Any:
     return value
 
 
-def _check_bases(own: Mapping[str, Entry], known: set[str], where: Where | None) -> list[str]:
-    problems = []
+def _wrong_bases(own: Mapping[str, Entry], known: set[str]) -> Iterator[Complaint]:
     for name, entry in own.items():
-        loc = ("platforms", name, "extends")
+        loc = (_KEY, name, "extends")
         if entry.extends and entry.extends not in known:
-            expected = f"expected a known platform, found {entry.extends!r}"
-            problems.append(_say(loc, expected + _near(entry.extends, known), where))
+            hint = near(entry.extends, known)
+            message = f"expected a known platform, found {entry.extends!r}{hint}"
+            yield Complaint(loc=loc, message=message)
         elif name in _followed(name, own):
-            problems.append(_say(loc, "expected a platform that does not extend this one", where))
-    return problems
+            yield Complaint(loc=loc, message="expected a platform that does not extend this one")
 
 
 def _followed(name: str, own: Mapping[str, Entry]) -> list[str]:
@@ -133,32 +138,3 @@ def _followed(name: str, own: Mapping[str, Entry]) -> list[str]:
         seen.append(base)
         base = own[base].extends
     return seen
-
-
-def _problem(name: str, error: Any, where: Where | None) -> str:
-    loc = ("platforms", name, *error["loc"])
-    match error["type"]:
-        case "extra_forbidden":
-            text = f"unknown key {loc[-1]!r}" + _near(str(loc[-1]), Entry.model_fields)
-        case "value_error":
-            text = str(error["ctx"]["error"])
-        case "model_type":
-            text = f"expected a mapping, found {error['input']!r}"
-        case _:
-            text = f"expected {_expected(error)}, found {error['input']!r}"
-    return _say(loc, text, where)
-
-
-def _expected(error: Any) -> str:
-    message = str(error["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
-    return {"list": "a list", "dictionary": "a mapping", "string": "text"}.get(message, message)
-
-
-def _near(word: str, known: Any) -> str:
-    near = get_close_matches(word, [*known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _say(loc: Loc, text: str, where: Where | None) -> str:
-    key = ".".join(str(part) for part in loc)
-    return f"{where(loc)}: {key}: {text}" if where else f"{key}: {text}"

@@ -19,13 +19,13 @@ def _expression(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"expected a regular expression, found {text!r}: {error}") from None
+        raise ValueError(f"expected a regular expression ({error})") from None
     return text
 
 
 def _one_line(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise ValueError(f"expected one line of printable text, found {text!r}")
+        raise ValueError("expected one line of printable text")
     return text
 
 

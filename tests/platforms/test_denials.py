@@ -16,6 +16,7 @@ REFUSED = {
         b"             ^\n% Invalid input detected at '^' marker.\n\n",
         b'% Ambiguous command:  "sh i"\n',
         b"% Incomplete command.\n\n",
+        b"   ^\n   ^\n\n   ^\n% Incomplete command.\n",
         b"Command authorization failed.\n\n",
         b"% Authorization failed.\n",
         b'Translating "shwo"\n% Unknown command or computer name, or unable to find computer\n',

@@ -108,6 +108,14 @@ def test_judged(name: str, command: str, expected: Permission) -> None:
     assert bool(verdict.reason) is (expected is not READ)
 
 
+def test_a_whole_word_is_no_short_form_of_a_longer_one() -> None:
+    entry = {"read_only": ["run"], "config_modes": ["running-mode"]}
+    platform = load_platforms({"x": entry})["x"]
+    assert judge("run", platform).permission is READ
+    assert judge("runn", platform).permission is REFUSED
+    assert judge("ru", platform).permission is REFUSED
+
+
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_own_commands_only_read(name: str) -> None:
     """No opening dialogue enters a configuration mode or changes the device."""

@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
+from collector.document import parse_document
 from collector.errors import InputError
-from collector.platforms import Enable, find_denial, find_end_marker, load_platforms, plan
+from collector.platforms import (
+    Enable,
+    find_denial,
+    find_end_marker,
+    load_platforms,
+    plan,
+    platform_schema,
+)
 
 ACME = {
     "extends": "generic",
@@ -67,6 +75,12 @@ def test_a_built_in_one_can_be_changed() -> None:
     assert platforms["cisco_ios"].lineage == ("cisco_ios", "cisco_iosxe")
 
 
+def test_a_built_in_name_can_be_given_to_something_else() -> None:
+    platform = load_platforms({"cisco_ios": {"extends": "arista_eos"}})["cisco_ios"]
+    assert platform.driver == "arista_eos"
+    assert platform.lineage == ("cisco_ios", "arista_eos")
+
+
 def test_one_of_ones_own_extends_another() -> None:
     platforms = load_platforms({"b": {"extends": "a", "close": "bye"}, "a": {"version": ["ver"]}})
     assert platforms["b"].version == ("ver",)
@@ -78,35 +92,29 @@ def test_one_of_ones_own_extends_another() -> None:
 PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "key": (
         {"x": {"backups": ["a"]}},
-        "platforms.x.backups: unknown key 'backups'; did you mean 'backup'?",
+        "platforms.x: unknown key 'backups'; did you mean 'backup'?",
     ),
     "regex": (
         {"x": {"denials": ["ok", "(["]}},
-        "platforms.x.denials.1: expected a regular expression, found '(['"
-        ": unterminated character set at position 1",
+        "platforms.x.denials[1]: expected a regular expression"
+        " (unterminated character set at position 1), found '(['",
     ),
     "marker": (
         {"x": {"end_markers": {"show": "*"}}},
-        "platforms.x.end_markers.show: expected a regular expression, found '*'"
-        ": nothing to repeat at position 0",
+        "platforms.x.end_markers.show: expected a regular expression"
+        " (nothing to repeat at position 0), found '*'",
     ),
-    "list": (
-        {"x": {"backup": "show run"}},
-        "platforms.x.backup: expected a list, found 'show run'",
-    ),
-    "mapping": (
-        {"x": {"enable": "enable"}},
-        "platforms.x.enable: expected a mapping, found 'enable'",
-    ),
-    "entry": ({"x": ["a"]}, "platforms.x: expected a mapping, found ['a']"),
-    "text": ({"x": {"backup": [5]}}, "platforms.x.backup.0: expected text, found 5"),
+    "list": ({"x": {"backup": "show r"}}, "platforms.x.backup: expected a list, found 'show r'"),
+    "entry": ({"x": ["a"]}, "platforms.x: expected a mapping, found a list"),
+    "nothing": ({"x": None}, "platforms.x: expected a mapping, found nothing"),
+    "text": ({"x": {"backup": [5]}}, "platforms.x.backup[0]: expected text, found 5"),
     "choice": (
         {"x": {"editor_key": "ctrl-a"}},
-        "platforms.x.editor_key: expected 'ctrl-e' or 'none', found 'ctrl-a'",
+        "platforms.x.editor_key: expected ctrl-e or none, found 'ctrl-a'; did you mean 'ctrl-e'?",
     ),
     "line": (
         {"x": {"backup": ["a\nb"]}},
-        "platforms.x.backup.0: expected one line of printable text, found 'a\\nb'",
+        "platforms.x.backup[0]: expected one line of printable text, found 'a\\nb'",
     ),
     "base": (
         {"x": {"extends": "cisco_iosx"}},
@@ -137,15 +145,25 @@ def test_a_circle_of_two_names_both() -> None:
     ]
 
 
+FILE = """\
+platforms:
+  x:
+    backups: []
+    denials: ["["]
+  y: {extends: none_such}
+"""
+
+
 def test_all_problems_at_once_with_their_places() -> None:
-    user: dict[str, dict[str, Any]] = {
-        "x": {"backups": [], "denials": ["["]},
-        "y": {"extends": "none_such"},
-    }
+    document = parse_document(FILE, "config.yaml")
     with pytest.raises(InputError) as caught:
-        load_platforms(user, where=lambda loc: f"config.yaml:{len(loc)}:1")
-    assert [line.split(" ")[0] for line in caught.value.problems] == [
-        "config.yaml:4:1:",
-        "config.yaml:3:1:",
-        "config.yaml:3:1:",
+        load_platforms(document.data["platforms"], document=document)
+    assert [line.split(": ")[:2] for line in caught.value.problems] == [
+        ["config.yaml:3:5", "platforms.x"],
+        ["config.yaml:4:15", "platforms.x.denials[0]"],
+        ["config.yaml:5:16", "platforms.y.extends"],
     ]
+
+
+def test_schema_names_every_key() -> None:
+    assert {"extends", "backup", "denials", "prompt"} <= platform_schema()["properties"].keys()
