@@ -47,7 +47,8 @@ class LabDevice:
     running configuration. ``page_lines``: of the pager, 0 turns it off, None takes the
     persona's own. ``think``: seconds before a command's answer; ``slow`` overrides it by command.
     ``faulty_commands``: which commands the faults of output touch; empty for all that print.
-    ``privileged``: logged in without a need for enable.
+    ``privileged``: logged in without a need for enable. ``greeting``: in place of the persona's
+    own, before the first prompt. ``chatter``: log lines; each breaks into one output of a session.
     """
 
     name: str
@@ -64,6 +65,8 @@ class LabDevice:
     think: float = 0.0
     slow: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     privileged: bool = False
+    greeting: str | None = None
+    chatter: tuple[str, ...] = ()
     echo: Echo | None = None
     pace: Pace = field(default_factory=Pace)
     fault: LabFault = LabFault.NONE

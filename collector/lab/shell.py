@@ -53,18 +53,24 @@ class PersonaShell:
         self._mode = manner.modes[manner.privileged if device.privileged else manner.start]
         lines = device.page_lines
         self._page_lines = manner.pager.lines if lines is None else lines
+        self._unsaid: list[str] = []
+        self._chatter = list(device.chatter)
 
     async def run(self) -> Ending:
         """Until the device ends the session; EOFError when the other side does."""
         try:
-            await self._say(fill(self._persona.greeting, self._facts) + self._prompt())
+            greeting = self._device.greeting
+            if greeting is None:
+                greeting = self._persona.greeting
+            self._say(fill(greeting, self._facts) + self._prompt())
             while True:
-                typed = await self._terminal.read_line()
+                typed = await self._hear()
                 line = typed.decode("utf-8", "replace")
                 self._stats.lines.append(line)
                 await self._answer(line)
-                await self._say(self._prompt())
+                self._say(self._prompt())
         except _Over as over:
+            await self._flush()
             return over.ending
 
     async def _answer(self, line: str) -> None:
@@ -77,7 +83,7 @@ class PersonaShell:
         if wait:
             await asyncio.sleep(wait)
         if isinstance(found, Mistake):
-            await self._say(self._denial(line, found))
+            self._say(self._denial(line, found))
             return
         await self._print(found, line, filters)
         self._switch_pager(found, line)
@@ -123,24 +129,27 @@ class PersonaShell:
         if not text:
             return
         await self._misbehave(command, text)
+        if self._chatter:
+            text = _interrupted(text, self._chatter.pop(0))
         if paged and self._page_lines:
             await self._page(text)
         else:
-            await self._say(text)
+            self._say(text)
 
     async def _misbehave(self, command: Command, text: str) -> None:
         fault, only = self._device.fault, self._device.faulty_commands
         if only and " ".join(command.words) not in only:
             return
         if fault is LabFault.SILENT_COMMAND:
-            await _for_ever()
+            await self._hush()
         if fault is LabFault.ENDLESS_OUTPUT:
             while True:
-                await self._say(text)
+                self._say(text)
+                await self._flush()
         if fault is LabFault.STALL_OUTPUT or fault in _CUT:
-            await self._say(text[: len(text) // 2])
+            self._say(text[: len(text) // 2])
             if fault is LabFault.STALL_OUTPUT:
-                await _for_ever()
+                await self._hush()
             raise _Over(_CUT[fault])
 
     async def _page(self, text: str) -> None:
@@ -150,17 +159,18 @@ class PersonaShell:
             page = "".join(lines[at : at + room])
             at += room
             if at >= len(lines):
-                await self._say(page)
+                self._say(page)
                 return
-            await self._say(page + pager.more)
+            self._say(page + pager.more)
             room = await self._more_lines()
-            await self._say(pager.erase)
+            self._say(pager.erase)
             if not room:
                 return
 
     async def _more_lines(self) -> int:
         """How many lines the key pressed at the pager asks for; 0 to stop."""
         while True:
+            await self._flush()
             key = await self._terminal.read_key()
             if key == b" ":
                 return self._page_lines
@@ -185,7 +195,7 @@ class PersonaShell:
         if command.leaves:
             if self._mode.parent is None:
                 if self._device.fault is LabFault.SLOW_CLOSE:
-                    await _for_ever()
+                    await self._hush()
                 raise _Over(Ending.EXIT)
             self._mode = self._persona.modes[self._mode.parent]
         if command.enters and (not command.secret or await self._enabled()):
@@ -197,19 +207,34 @@ class PersonaShell:
         if enable is None or not self._device.enable or self._mode.name == self._persona.privileged:
             return True
         for _ in range(enable.attempts):
-            await self._say(enable.ask)
-            typed = await self._terminal.read_line(hidden=True)
-            await self._say("\n")
+            self._say(enable.ask)
+            typed = await self._hear(hidden=True)
+            self._say("\n")
             if typed == self._device.enable.encode():
                 return True
-            await self._say(enable.each_time)
-        await self._say(enable.refused)
+            self._say(enable.each_time)
+        self._say(enable.refused)
         return False
 
     def _prompt(self) -> str:
         return fill(self._mode.prompt, self._facts)
 
-    async def _say(self, text: str) -> None:
+    async def _hear(self, *, hidden: bool = False) -> bytes:
+        await self._flush()
+        return await self._terminal.read_line(hidden=hidden)
+
+    async def _hush(self) -> None:
+        """Say nothing more until the session's task is cancelled, which hanging up does."""
+        await self._flush()
+        await asyncio.get_running_loop().create_future()
+
+    def _say(self, text: str) -> None:
+        self._unsaid.append(text)
+
+    async def _flush(self) -> None:
+        """Send all that was said since something was read: an answer and its prompt go together."""
+        text = "".join(self._unsaid)
+        self._unsaid.clear()
         await self._terminal.send(text.replace("\n", "\r\n").encode())
 
 
@@ -229,6 +254,13 @@ def _facts(device: LabDevice) -> dict[str, object]:
     return facts_of(device.name, device.seed) | {"username": device.username}
 
 
+def _interrupted(text: str, line: str) -> str:
+    """Break a log line into the middle of a text, on a line of its own."""
+    lines = text.splitlines(keepends=True)
+    lines.insert(len(lines) // 2, line + "\n")
+    return "".join(lines)
+
+
 def _filtered(text: str, kind: str, pattern: str) -> str:
     lines = text.splitlines(keepends=True)
     if kind == "include":
@@ -239,8 +271,3 @@ def _filtered(text: str, kind: str, pattern: str) -> str:
         first = next((n for n, line in enumerate(lines) if pattern in line), len(lines))
         return "".join(lines[first:])
     return text
-
-
-async def _for_ever() -> None:
-    """Until the session's task is cancelled, which hanging up does."""
-    await asyncio.get_running_loop().create_future()
