@@ -276,10 +276,11 @@ def _slips(environ: Mapping[str, str]) -> Iterator[str]:
     known = [name.removeprefix(PREFIX) for name in (*_variables(), CONFIG)]  # the prefix is alike
     for name in environ:
         word = name.removeprefix(PREFIX)
-        if name.startswith(PREFIX) and word not in known:
-            if hint := near(word, known, at_least=0.8):
-                hint = hint.replace("'", f"'{PREFIX}", 1)
-                yield f"environment: unknown variable {name}{hint}"
+        if not name.startswith(PREFIX) or word in known:
+            continue
+        if hint := near(word, known, at_least=0.8):
+            full = hint.replace("'", f"'{PREFIX}", 1)
+            yield f"environment: unknown variable {name}{full}"
 
 
 def _flags(overrides: Mapping[str, object]) -> Iterator[_Layer]:

@@ -7,8 +7,10 @@ to know secrets: credentials keep their ``${VAR}`` as written.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -89,7 +91,29 @@ def read_inventory(
     environ: Mapping[str, str] = os.environ,
 ) -> tuple[Inventory, Document]:
     """Load an inventory, and return the document too, for who has more to say about its places."""
-    document = read_document(path)
+    with _no_garbage_collection():
+        document = read_document(path)
+        return _inventory(document, known_platforms, environ), document
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Hold the cyclic collector off: it finds nothing here, and takes half the time in doing so.
+
+    Every node of the file is alive until the end, and each full collection looks at all of them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _inventory(
+    document: Document, known_platforms: Collection[str] | None, environ: Mapping[str, str]
+) -> Inventory:
     wrong = [*_prepare(document, environ), *_unsafe_names(document)]
     try:
         keys = InventoryKeys.model_validate(document.data)
@@ -100,13 +124,12 @@ def read_inventory(
     merging = _Merging(keys, known_platforms)
     devices = tuple(merging.devices())
     document.refuse([*wrong, *merging.complaints])
-    inventory = Inventory(
+    return Inventory(
         devices=devices,
         credentials=MappingProxyType(dict(_credentials(keys, document))),
         digest=document.digest,
-        source=str(path),
+        source=document.name,
     )
-    return inventory, document
 
 
 def _prepare(document: Document, environ: Mapping[str, str]) -> Iterator[Complaint]:
