@@ -75,10 +75,7 @@ def platforms_of(settings: Settings) -> Mapping[str, Platform]:
     """Give the platforms, the user's own among them; a problem of these is told with its place."""
     from collector.platforms import load_platforms
 
-    document = settings.document
-    if document is None:
-        return load_platforms(settings.platforms)
-    return load_platforms(settings.platforms, where=lambda loc: str(document.place(loc)))
+    return load_platforms(settings.platforms, document=settings.document)
 
 
 def assign(
