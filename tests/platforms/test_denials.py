@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,16 @@ def test_no_recorded_output_is_a_denial(name: str, recordings: Path) -> None:
     assert len(files) == 293
     found = {path.name: find_denial(path.read_bytes(), PLATFORMS[name]) for path in files}
     assert {path: line for path, line in found.items() if line} == {}
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+@pytest.mark.parametrize("command", ["shwo version", "cat /none-such", "ip adress show"])
+def test_a_real_shell_refuses(shell: str, command: str) -> None:
+    program = shutil.which(shell)
+    if not program:
+        pytest.skip(f"no {shell} here")
+    said = subprocess.run([program], input=command.encode(), capture_output=True, check=False)
+    assert find_denial(said.stderr, PLATFORMS["linux"]) is not None
 
 
 def test_bytes_that_are_no_text_are_no_denial() -> None:
