@@ -101,3 +101,18 @@ def test_a_login_by_key(shells: Site, hosts: dict[str, Any], collect: Collect) -
 
     assert run.status == 0, run.stderr
     assert all("Accepted publickey for" in shells.server_log(n) for n in HOSTS.values())
+
+
+def test_a_command_longer_than_the_prompt(
+    shells: Site, hosts: dict[str, Any], collect: Collect
+) -> None:
+    """readline then clears to the end of the line after its next prompt."""
+    said = b"one line\n"
+    name = "a-file-with-a-name-that-is-longer-than-any-prompt-of-this-host.txt"
+    _write(shells.home, name, said)
+
+    run = collect(shells, hosts, f"cat {name}", platform="linux")
+
+    assert run.status == 0, run.stderr
+    for host in HOSTS:
+        assert run.output(host, f"cat {name}") == said
