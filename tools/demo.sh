@@ -3,8 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
-log=$(mktemp)
+scratch=$(mktemp -d)
 lab=
+# The lab is somebody new at every start: its host keys stay out of the user's known hosts.
+export COLLECTOR_KNOWN_HOSTS="$scratch/known_hosts"
 
 stop_lab() {
     trap - EXIT
@@ -15,7 +17,7 @@ stop_lab() {
         done
         kill -KILL "$lab" 2>/dev/null || true
     fi
-    rm -f "$log"
+    rm -rf "$scratch"
 }
 trap stop_lab EXIT
 trap 'exit 129' HUP
@@ -38,13 +40,13 @@ for device in inventory["devices"].values():
 PY
 }
 
-"$python" -m collector lab --inventory lab.yaml >"$log" 2>&1 &
+"$python" -m collector lab --inventory lab.yaml >"$scratch/lab.log" 2>&1 &
 lab=$!
 for try in {1..60}; do
     listening && break
     if ! kill -0 "$lab" 2>/dev/null || [ "$try" -eq 60 ]; then
         echo "The emulated lab did not start:" >&2
-        cat "$log" >&2
+        cat "$scratch/lab.log" >&2
         exit 1
     fi
     sleep 0.25

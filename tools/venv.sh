@@ -48,5 +48,5 @@ case $extra in
     *) what=".[$extra]" ;;
 esac
 say "Installing into $venv (once)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$what"
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --editable "$what"
 echo "$wanted" >"$stamp"
