@@ -6,6 +6,7 @@ Owns the bar. Refuses to know how data looks: a view turns results into bytes.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,7 @@ class Watcher:
 
     async def __call__(self, results: AsyncIterator[DeviceResult], total: int) -> None:
         """Show each result, then what the view has held back."""
+        known = _has_size()
         with tqdm_asyncio(
             results,
             total=total,
@@ -37,7 +39,9 @@ class Watcher:
             unit=" devices",
             file=sys.stderr,
             disable=not self._bar,
-            dynamic_ncols=True,
+            dynamic_ncols=known,
+            ncols=None if known else 80,
+            nrows=None if known else 24,
             postfix={"ok": 0, "failed": 0},
         ) as bar:
             async for result in bar:
@@ -61,6 +65,14 @@ class Watcher:
         if bar is not None:
             bar.clear()
         await _in_thread(lambda: data.write(show(view)))
+
+
+def _has_size() -> bool:
+    """Tell whether the terminal says its size: under `script` and some CI it does not."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False
 
 
 def _add(result: DeviceResult, view: View) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -107,7 +107,7 @@ class Delivery:
 
 
 async def completed(
-    results: AsyncGenerator[DeviceResult], devices: Iterable[Device], ending: Ending
+    results: AsyncIterator[DeviceResult], devices: Iterable[Device], ending: Ending
 ) -> AsyncIterator[DeviceResult]:
     """Give a result for every device, also when the engine could not end in time after a stop."""
     missing = {device.name: device for device in devices}
@@ -124,7 +124,7 @@ def unasked(device: Device) -> DeviceResult:
     return _unvisited(device, Status.SKIPPED, FaultClass.SKIPPED, message)
 
 
-async def _next(results: AsyncGenerator[DeviceResult], ending: Ending) -> DeviceResult | None:
+async def _next(results: AsyncIterator[DeviceResult], ending: Ending) -> DeviceResult | None:
     # The grace is around each step and never around a yield: it must not cancel who reads.
     try:
         async with ending.grace(CLOSING):

@@ -180,8 +180,9 @@ async def _all_results(
     for device in plan.idle:
         yield unasked(device)
     devices = [assignment.device for assignment in plan.assignments]
-    async for result in completed(results, devices, ending):
-        yield result
+    async with contextlib.aclosing(results):
+        async for result in completed(results, devices, ending):
+            yield result
 
 
 def _results(

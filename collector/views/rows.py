@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 from collector.log import utc
 from collector.model import CommandResult, DeviceResult, Fault
+from collector.views.text import told
 
 
 class JsonLines:
     """An object a line, each complete in itself."""
 
     def add(self, result: DeviceResult) -> bytes:
-        """Show a line for each command; a device that got to none has one line of its own."""
+        """Show a line for each command; a device's own fault has one line more."""
         return b"".join(_encode(row) + b"\n" for row in rows(result))
 
     def end(self) -> bytes:
@@ -46,20 +47,21 @@ class JsonArray:
 
 
 def rows(result: DeviceResult) -> Iterator[dict[str, object]]:
-    """Give an object for each command, or one with ``command: null`` where there was none."""
+    """Give an object for each command asked; a device's own fault has one more, of no command."""
     device = {
         "device": result.device.name,
         "host": result.device.host,
         "platform": result.device.platform,
         "started": utc(result.started),
     }
-    for command in result.commands:
+    asked, fault = told(result)
+    for command in asked:
         yield device | _command_row(command)
-    if not result.commands:
+    if fault is not None or not asked:
         yield device | {
             "command": None,
             "status": result.status,
-            **_fault_row(result.fault),
+            **_fault_row(fault),
             "encoding": None,
             "bytes": 0,
             "duration_s": round(result.duration, 3),

@@ -16,18 +16,26 @@ class Text:
     def add(self, result: DeviceResult) -> bytes:
         """Show the device's outputs in the order they were asked for, its own fault last."""
         name = result.device.name
-        # What was not asked has no output; the device's own line says why.
-        asked = [each for each in result.commands if each.status is not CommandStatus.SKIPPED]
+        asked, fault = told(result)
         parts = [_command(name, command) for command in asked]
-        # A device that is partial bears its first bad command's fault, which is said already.
-        told = [command.fault for command in asked]
-        if result.fault is not None and result.fault not in told:
-            parts.append(_header(name, "", result.status, result.fault) + b"\n")
+        if fault is not None:
+            parts.append(_header(name, "", result.status, fault) + b"\n")
         return b"".join(parts)
 
     def end(self) -> bytes:
         """Nothing was opened."""
         return b""
+
+
+def told(result: DeviceResult) -> tuple[list[CommandResult], Fault | None]:
+    """Give what there is to tell of a device: the commands that were asked, and its own fault.
+
+    What was not asked has no output, and a device that is partial bears its first bad command's
+    fault, which is told with that.
+    """
+    asked = [each for each in result.commands if each.status is not CommandStatus.SKIPPED]
+    known = [command.fault for command in asked]
+    return asked, None if result.fault in known else result.fault
 
 
 def _command(name: str, result: CommandResult) -> bytes:
