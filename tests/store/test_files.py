@@ -100,6 +100,7 @@ def test_only_a_private_regular_file_is_linked(tmp_path: Path) -> None:
 
     for name in ("symlink", "open", "pipe", "folder", "absent"):
         assert not link_if_same(tmp_path / name, tmp_path / "new", b"same"), name
+    assert not link_if_same(tmp_path / "pipe", tmp_path / "new", b""), "a pipe looks empty"
     assert not (tmp_path / "new").exists()
 
 
