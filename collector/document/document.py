@@ -57,8 +57,8 @@ class Document:
     def place(self, loc: Loc, *, key: bool = False) -> Place:
         """Return where ``loc`` stands: its value, or its key; the nearest above where it is not."""
         _, key_node, value_node = self._find(loc)
-        at_key = key or not value_node.value  # an empty value is nowhere, or on the next line
-        return _mark(self.name, key_node if at_key and key_node is not None else value_node)
+        is_nothing = value_node.tag == PLAIN and not value_node.value  # it stands nowhere
+        return _mark(self.name, key_node if key_node and (key or is_nothing) else value_node)
 
     def text(self, loc: Loc) -> str:
         """Return a scalar as it is written (``1.10`` stays ``1.10``); empty for anything else."""
