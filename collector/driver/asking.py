@@ -201,7 +201,7 @@ class Asking:
         await self._unasked_question()
         if self._seen:
             raise _DirtyError("answer: a message came after the prompt", 0.1)
-        if line and visible(line).rstrip()[-1:] == console.template.prompt.rstrip()[-1:]:
+        if visible(line).rstrip()[-1:] in {console.template.prompt.rstrip()[-1:], b"#", b">"}:
             await console.learn()
             raise _DirtyError("prompt: it has changed")
 

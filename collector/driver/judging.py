@@ -6,18 +6,12 @@ came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
 
 from collector.model import CommandStatus, Fault, FaultClass, Phase, Proof
-from collector.platforms import Platform
-
-FIRST_LINES: Final = 6
-"""Lines that are not blank, right after the command, among which a denial is looked for."""
-LAST_LINES: Final = 5
-SHORT: Final = 2_048
-"""Bytes: what is longer is an output, whatever its first lines say."""
+from collector.platforms import Platform, find_denial, find_end_marker, prints_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +27,23 @@ class Verdict:
 
 def judge(command: str, text: bytes, platform: Platform) -> Verdict:
     """Judge a whole, cleaned output of a command."""
-    if denial := _denial(text, platform):
+    if denial := find_denial(text, platform):
         return _bad(
             text,
             CommandStatus.REJECTED,
             FaultClass.REJECTED,
-            f"the device denied the command: {denial}",
+            f"the device denied the command: {_shortened(denial)}",
             "check the command for this platform and the account's privilege",
         )
-    marker = platform.end_markers.get(" ".join(command.split()))
-    if marker:
-        if not any(marker.fullmatch(line) for line in _last_lines(text)):
-            return _bad(
-                text,
-                CommandStatus.INCOMPLETE,
-                FaultClass.INCOMPLETE,
-                f"the output does not end as {platform.name} ends it ({marker.pattern})",
-                "collect it by hand and compare; a device short of memory prints part of it",
-            )
-        return Verdict(text=text, proofs=(Proof.END_MARKER,))
+    marked = find_end_marker(text, command, platform)
+    if marked is False:
+        return _bad(
+            text,
+            CommandStatus.INCOMPLETE,
+            FaultClass.INCOMPLETE,
+            f"the output does not end as {platform.title} ends it",
+            "collect it by hand and compare; a device short of memory prints part of it",
+        )
     if command in platform.backup and not text.strip():
         return _bad(
             text,
@@ -60,7 +52,11 @@ def judge(command: str, text: bytes, platform: Platform) -> Verdict:
             "the configuration is empty",
             "check that the account may read the configuration",
         )
-    return Verdict(text=text)
+    return Verdict(
+        text=text,
+        proofs=(Proof.END_MARKER,) if marked else (),
+        notes=("log_line",) if _interleaved(command, text, platform) else (),
+    )
 
 
 def _bad(
@@ -70,21 +66,19 @@ def _bad(
     return Verdict(text=text, status=status, fault=fault)
 
 
-def _denial(text: bytes, platform: Platform) -> str | None:
-    if len(text) > SHORT:
-        return None
-    for line in _first_lines(text):
-        if any(denial.fullmatch(line) for denial in platform.denials):
-            return line[:120]
-    return None
+def _interleaved(command: str, text: bytes, platform: Platform) -> bool:
+    """Tell whether a log message stands in an output that has no log messages of its own."""
+    if not platform.log_lines or prints_log(command, platform):
+        return False
+    return _anywhere(platform.log_lines).search(text) is not None
 
 
-def _first_lines(text: bytes) -> Iterator[str]:
-    lines = (line.strip() for line in text.decode("utf-8", "replace").split("\n"))
-    full = (line for line in lines if line)
-    return (line for line, _ in zip(full, range(FIRST_LINES), strict=False))
+@cache
+def _anywhere(log_lines: tuple[re.Pattern[str], ...]) -> re.Pattern[bytes]:
+    """Join a platform's shapes of log lines: one search over an output in place of one per line."""
+    shapes = "|".join(f"(?:{shape.pattern})" for shape in log_lines)
+    return re.compile(rf"^[ \t]*(?:{shapes})[ \t]*$".encode(), re.MULTILINE)
 
 
-def _last_lines(text: bytes) -> list[str]:
-    lines = text[-4_096:].decode("utf-8", "replace").split("\n")
-    return [line.rstrip() for line in lines if line.strip()][-LAST_LINES:]
+def _shortened(line: str) -> str:
+    return line if len(line) <= 120 else line[:119] + "…"

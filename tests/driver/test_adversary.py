@@ -67,9 +67,7 @@ def plays(draw: st.DrawFn, text: bytes, longest: float) -> list[Part]:
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
     pauses = st.sampled_from([0.0, 0.0, 0.01, 0.06, 0.13, 0.3]).map(lambda s: min(s, longest))
     edges = [0, *cuts, len(text)]
-    return [
-        Part(data=text[a:b], pause=draw(pauses)) for a, b in pairwise(edges)
-    ]
+    return [Part(data=text[a:b], pause=draw(pauses)) for a, b in pairwise(edges)]
 
 
 @st.composite
