@@ -224,21 +224,21 @@ def test_hosts_that_are_none(path: Path, host: str) -> None:
     assert line.startswith("3:21: devices.r.host: expected a host name or an IP address, found '")
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "10.0.0.1",
-        "::1",
-        "fe80::1%eth0",
-        "2001:db8::10.0.0.1",
-        "r1",
-        "r1.ams.example.net.",
-        "r_1.x",
-        "bücher.example",
-        "1and1.example",
-        "3com",
-    ],
-)
+HOSTS_ACCEPTED = [
+    "10.0.0.1",
+    "::1",
+    "fe80::1%eth0",
+    "2001:db8::10.0.0.1",
+    "r1",
+    "r1.ams.example.net.",
+    "r_1.x",
+    "bücher.example",
+    "1and1.example",
+    "3com",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS_ACCEPTED)
 def test_hosts_that_are(path: Path, host: str) -> None:
     assert devices(path, HEAD + f'devices: {{r: {{host: "{host}"}}}}')["r"].host == host
 

@@ -1,0 +1,239 @@
+"""config.yaml, environment and flags: who wins, and what is refused in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.errors import InputError
+from collector.model import HostKeys, Limits, Retries, Timeouts
+from collector.settings import Job, Override, Settings, load_settings, settings_schema
+
+SHIPPED = Path(__file__).parent.parent.parent / "config.yaml"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def load(
+    path: Path,
+    text: str,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    path.write_text(text, encoding="utf-8")
+    return load_settings(path, environ or {}, overrides or {})
+
+
+def problems(path: Path, text: str, *more: Mapping[str, Any]) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load(path, text, *more)
+    return [line.replace(f"{path}:", "") for line in caught.value.problems]
+
+
+def test_the_shipped_file_says_the_defaults() -> None:
+    shipped = load_settings(SHIPPED, {})
+    assert shipped.limits == Limits() == Limits(sessions=500, connecting=25, per_group=0)
+    assert shipped.timeouts == Timeouts(connect=15, login=20, command=60, device=300, run=0)
+    assert shipped.retries == Retries(attempts=2, backoff=1.0)
+    assert shipped.host_keys is HostKeys.ACCEPT_NEW
+    assert shipped.known_hosts == Path("~/.config/collector/known_hosts").expanduser()
+    assert shipped.inventory == SHIPPED.parent / "inventory/lab.yaml"
+    assert shipped.output == SHIPPED.parent / "output"
+    assert shipped.job == "backup"
+    assert dict(shipped.platforms) == {}
+    assert dict(shipped.jobs) == {
+        "backup": Job(name="backup", commands="backup"),
+        "facts": Job(
+            name="facts",
+            commands={
+                "cisco_iosxe": ("show version", "show inventory"),
+                "default": ("show version",),
+            },
+        ),
+    }
+
+
+def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
+    shipped = load_settings(SHIPPED, {})
+    assert shipped.document is not None
+    schema = settings_schema()
+    assert schema["additionalProperties"] is False
+    known = schema["properties"]
+    assert set(shipped.document.data) == set(known) - {"output_limit"}
+    for section, name in {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry"}.items():
+        keys = schema["$defs"][f"_{name}Keys"]["properties"]
+        assert set(shipped.document.data[section]) == set(keys)
+
+
+def test_without_a_file_there_are_defaults(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None, {}, {}) == Settings()
+    assert Settings().inventory == Path("inventory/lab.yaml")
+
+
+def test_a_file_in_the_working_directory_is_read(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("output: there")
+    Path("other.yaml").write_text("output: elsewhere")
+    assert load_settings(None, {}, {}).output == Path("there")
+    assert load_settings(None, {"COLLECTOR_CONFIG": "other.yaml"}).output == Path("elsewhere")
+    assert load_settings(Path("config.yaml"), {"COLLECTOR_CONFIG": "x"}).output == Path("there")
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_settings(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "limits:\njobs:\nplatforms:\nretries: {}"])
+def test_empty_sections_are_defaults(path: Path, text: str) -> None:
+    assert load(path, text) == Settings()
+
+
+def test_flag_over_environment_over_file_over_default(path: Path) -> None:
+    text = "limits: {sessions: 1, connecting: 1}\ntimeouts: {login: 1}\njob: facts\n"
+    text += "jobs: {facts: {commands: [show version]}}"
+    environ = {"COLLECTOR_LIMITS_SESSIONS": "2", "COLLECTOR_LIMITS_CONNECTING": "2"}
+    overrides = {"limits.sessions": Override(value=3, label="--workers"), "job": None}
+    settings = load(path, text, environ, overrides)
+    assert settings.limits == Limits(sessions=3, connecting=2)
+    assert settings.timeouts == Timeouts(login=1)
+    assert settings.job == "facts"
+    assert settings.jobs["facts"].commands == ("show version",)
+
+
+def test_the_environment_sets_every_single_value(path: Path) -> None:
+    environ = {
+        "COLLECTOR_INVENTORY": "i.yaml",
+        "COLLECTOR_OUTPUT": "12",  # a text, whatever it looks like
+        "COLLECTOR_HOST_KEYS": "off",
+        "COLLECTOR_KNOWN_HOSTS": "~/kh",
+        "COLLECTOR_TIMEOUTS_RUN": "1.5",
+        "COLLECTOR_RETRIES_ATTEMPTS": "3",
+        "COLLECTOR_OUTPUT_LIMIT": "2048",
+        "COLLECTOR_JOB": "",  # as if unset
+    }
+    settings = load(path, "inventory: other", environ)
+    assert settings.inventory == Path("i.yaml")
+    assert settings.output == Path("12")
+    assert settings.host_keys is HostKeys.OFF
+    assert settings.known_hosts == Path("~/kh").expanduser()
+    assert (settings.timeouts.run, settings.retries.attempts) == (1.5, 3)
+    assert (settings.output_limit, settings.job) == (2048, "backup")
+
+
+def test_paths_of_the_file_start_at_its_folder(path: Path) -> None:
+    text = "inventory: i.yaml\noutput: /abs\nknown_hosts: ../kh"
+    settings = load(path, text, {}, {"inventory": None})
+    assert settings.inventory == path.parent / "i.yaml"
+    assert settings.output == Path("/abs")
+    assert settings.known_hosts == path.parent / "../kh"
+    assert load(path, text, {}, {"inventory": Path("x.yaml")}).inventory == Path("x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("limts: {}", "1:1: unknown key 'limts'; did you mean 'limits'?"),
+        (
+            "limits: {sessions: many}",
+            "1:20: limits.sessions: expected an integer of 1 or more, found 'many'",
+        ),
+        ("limits: {sesions: 3}", "1:10: limits: unknown key 'sesions'; did you mean 'sessions'?"),
+        (
+            "limits: {sessions: 0}",
+            "1:20: limits.sessions: expected an integer of 1 or more, found 0",
+        ),
+        ("limits: {sessions: true}", "found true"),
+        ("limits: {sessions: 1.5}", "found 1.5"),
+        ("limits: {per_group: -1}", "expected an integer of 0 or more, found -1"),
+        ("limits: 5", "1:9: limits: expected a mapping, found 5"),
+        ("timeouts: {connect: 0}", "expected a number above 0 and up to 604800, found 0"),
+        ("timeouts: {run: .inf}", "found inf"),
+        ("timeouts: {run: true}", "found true"),
+        ("retries: {attempts: 0}", "expected an integer from 1 to 100, found 0"),
+        ("host_keys: of", "expected strict, accept-new or off, found 'of'; did you mean 'off'?"),
+        ("host_keys: off", "1:12: host_keys: found off, which is false in YAML 1.1"),
+        ("job: bakcup", "1:6: job: no job 'bakcup'; did you mean 'backup'?"),
+        ("job: 5", "1:6: job: expected text, found 5"),
+        ("inventory: ''", "1:12: inventory: expected text, found ''"),
+        ("jobs: {x: {commands: show version}}", "1:22: jobs.x.commands: expected 'backup', a list"),
+        (
+            "jobs: {x: {commands: []}}",
+            "a list with at least one entry or a mapping, found an empty list",
+        ),
+        ("jobs: {x: {commands: [a, 3]}}", "1:26: jobs.x.commands[1]: expected text, found 3"),
+        ("jobs: {x: {commands: [' ']}}", "jobs.x.commands[0]: expected a command on one line"),
+        ('jobs: {x: {commands: ["a\\nb"]}}', "expected a command on one line, found 'a\\nb'"),
+        ("jobs: {x: {commands: {a: b}}}", "jobs.x.commands.a: expected a list"),
+        ("jobs: {x: }", "1:8: jobs.x: expected a mapping, found nothing"),
+        ("jobs: {x: {}}", "1:11: jobs.x: expected a key 'commands' here"),
+        ("platforms: [a]", "1:12: platforms: expected a mapping, found a list"),
+        ("output_limit: 1", "expected an integer of 1024 or more, found 1"),
+    ],
+)
+def test_a_wrong_value_is_one_line(path: Path, text: str, line: str) -> None:
+    (found,) = problems(path, text)
+    assert line in found
+    assert "pydantic" not in found
+
+
+def test_problems_of_file_environment_and_flags_come_at_once(path: Path) -> None:
+    text = "limits: {sessions: no, connecting: x}\njob: bakcup\n"
+    environ = {"COLLECTOR_TIMEOUTS_LOGIN": "soon", "COLLECTOR_LIMITS_PER_GROUP": "022"}
+    overrides = {
+        "timeouts.device": Override(value="0", label="--timeout"),
+        "retries.atempts": 3,
+    }
+    assert sorted(problems(path, text, environ, overrides)) == sorted(
+        [
+            "environment: COLLECTOR_TIMEOUTS_LOGIN: "
+            "expected a number above 0 and up to 604800, found 'soon'",
+            "environment: COLLECTOR_LIMITS_PER_GROUP: "
+            "expected an integer of 0 or more, found '022'",
+            "--timeout: expected a number above 0 and up to 604800, found 0",
+            "retries.atempts: unknown key 'atempts'; did you mean 'attempts'?",
+            "1:20: limits.sessions: found no, which is false in YAML 1.1 and not in YAML 1.2; "
+            'quote it ("no"), or write false',
+            "1:36: limits.connecting: expected an integer of 1 or more, found 'x'",
+            "2:6: job: no job 'bakcup'; did you mean 'backup'?",
+        ]
+    )
+
+
+def test_a_job_named_by_a_flag_must_be_there(path: Path) -> None:
+    (line,) = problems(path, "", {}, {"job": Override(value="fcats", label="--job")})
+    assert line == "--job: no job 'fcats'"
+
+
+def test_a_section_that_is_no_mapping_is_said_whatever_the_environment(path: Path) -> None:
+    (line,) = problems(path, "limits: 5", {"COLLECTOR_LIMITS_SESSIONS": "2"})
+    assert line == "1:9: limits: expected a mapping, found 5"
+
+
+def test_only_near_misses_in_the_environment_are_refused(path: Path) -> None:
+    environ = {
+        "COLLECTOR_RECORDINGS": "x",
+        "COLLECTOR_REQUIRE_REAL": "1",
+        "COLLECTOR_CONFIG": "c",
+        "LIMITS_SESSIONS": "many",
+    }
+    assert load(path, "", environ) == Settings()
+    (line,) = problems(path, "", {"COLLECTOR_LIMIT_SESSIONS": "3"})
+    assert line == (
+        "environment: unknown variable COLLECTOR_LIMIT_SESSIONS; "
+        "did you mean 'COLLECTOR_LIMITS_SESSIONS'?"
+    )
+
+
+def test_platforms_are_kept_as_written_with_their_places(path: Path) -> None:
+    settings = load(path, "platforms:\n  acme: {prompt: '> $', backup: [show run]}\n")
+    assert dict(settings.platforms) == {"acme": {"prompt": "> $", "backup": ["show run"]}}
+    assert settings.document is not None
+    assert str(settings.document.place(("platforms", "acme", "backup"))) == f"{path}:2:33"
