@@ -9,7 +9,7 @@ lab=
 export COLLECTOR_KNOWN_HOSTS="$scratch/known_hosts"
 
 stop_lab() {
-    trap - EXIT
+    trap '' HUP INT TERM # make passes a signal on, so it may come twice
     if [ -n "$lab" ] && kill -TERM "$lab" 2>/dev/null; then
         for _ in {1..50}; do
             kill -0 "$lab" 2>/dev/null || break
@@ -24,33 +24,39 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Succeeds when every device of the inventory accepts a connection.
-listening() {
-    "$python" - <<'PY'
-import pathlib, socket, sys, yaml
+# Waits until every device accepts a connection; fails when the lab has ended or 20 seconds are over.
+await_lab() {
+    "$python" - "$lab" <<'PY'
+import os, pathlib, signal, socket, sys, time
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+import yaml
 
 inventory = yaml.safe_load(pathlib.Path("inventory/lab.yaml").read_text())
 defaults = inventory.get("defaults") or {}
-for device in inventory["devices"].values():
-    merged = {**defaults, **(device or {})}
+waiting = [{**defaults, **device} for device in inventory["devices"].values()]
+until = time.monotonic() + 20
+while waiting:
     try:
-        socket.create_connection((merged["host"], merged["port"]), timeout=1).close()
-    except OSError:
+        os.kill(int(sys.argv[1]), 0)
+        socket.create_connection((waiting[-1]["host"], waiting[-1]["port"]), timeout=1).close()
+        waiting.pop()
+    except ProcessLookupError:
         sys.exit(1)
+    except OSError:
+        if time.monotonic() > until:
+            sys.exit(1)
+        time.sleep(0.1)
 PY
 }
 
 "$python" -m collector lab --inventory lab.yaml >"$scratch/lab.log" 2>&1 &
 lab=$!
-for try in {1..60}; do
-    listening && break
-    if ! kill -0 "$lab" 2>/dev/null || [ "$try" -eq 60 ]; then
-        echo "The emulated lab did not start:" >&2
-        cat "$scratch/lab.log" >&2
-        exit 1
-    fi
-    sleep 0.25
-done
+if ! await_lab; then
+    echo "The emulated lab did not start:" >&2
+    cat "$scratch/lab.log" >&2
+    exit 1
+fi
 
 echo '$ python -m collector run --inventory lab.yaml'
 status=0
