@@ -24,7 +24,9 @@ from collector.lab.persona import persona, personas
 from collector.lab.shell import Ending, PersonaShell, Shell, truth
 from collector.lab.terminal import Echo, Terminal
 
-__all__ = ["Lab", "load_host_key", "serve"]
+__all__ = ["KEY_FILE", "Lab", "load_host_key", "serve"]
+
+KEY_FILE = Path("~/.config/collector/lab_host_key")
 
 # Five times the sessions that one lab is asked to serve at once may knock in the same instant.
 _BACKLOG = 1024
@@ -209,13 +211,16 @@ class Lab:
 async def serve(
     devices: Sequence[LabDevice],
     *,
-    host_key: asyncssh.SSHKey | None = None,
+    key_file: Path = KEY_FILE,
     ready: Callable[[Lab], None] | None = None,
 ) -> None:
     """Serve until cancelled; ``ready`` is called once when all devices listen.
 
-    Raises InputError, a line per device, when a port is taken or a platform cannot be played.
+    The host key is kept in ``key_file``: whoever trusted this lab on first use still knows it when
+    it is started again. Raises InputError, a line per device, when a port is taken or a platform
+    cannot be played.
     """
+    host_key = await asyncio.to_thread(load_host_key, key_file)
     async with Lab(devices, host_key=host_key) as lab:
         if ready:
             ready(lab)
@@ -223,10 +228,8 @@ async def serve(
 
 
 def load_host_key(path: Path) -> asyncssh.SSHKey:
-    """The host key kept in a file, made (0600) when it is absent; blocking.
-
-    A lab that keeps its key is still known to those who trusted it before.
-    """
+    """The host key kept in a file (``~`` expanded), made with mode 0600 when absent; blocking."""
+    path = path.expanduser()
     try:
         return asyncssh.read_private_key(path)
     except FileNotFoundError:
@@ -238,6 +241,8 @@ def load_host_key(path: Path) -> asyncssh.SSHKey:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(key.export_private_key())
+    except FileExistsError:  # another lab, started at the same time, was faster
+        return asyncssh.read_private_key(path)
     except OSError as error:
         raise InputError(f"{path}: the host key cannot be kept: {error.strerror}") from error
     return key

@@ -23,6 +23,12 @@ def faulty(fault: LabFault) -> LabDevice:
     return LabDevice(name="r1", platform="cisco_iosxe", fault=fault)
 
 
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """Where a lab under test keeps its host key."""
+    return tmp_path / "lab_host_key"
+
+
 async def greeted(lab: Lab, name: str) -> bytes:
     """The SSH version line of a device."""
     reader, writer = await asyncio.open_connection("127.0.0.1", lab.port(name))
@@ -173,34 +179,34 @@ async def test_closing_the_lab_hangs_up_on_everybody() -> None:
     writer.close()
 
 
-async def test_a_taken_port_is_one_line_per_device() -> None:
+async def test_a_taken_port_is_one_line_per_device(key_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         device = LabDevice(name="r1", platform="cisco_iosxe", port=port)
         with pytest.raises(InputError) as error:
-            await serve([device])
+            await serve([device], key_file=key_file)
     assert error.value.problems == (
         f"r1: cannot listen on 127.0.0.1:{port}: the port is taken (is another lab running?)",
     )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
-async def test_only_loopback_is_served(host: str) -> None:
+async def test_only_loopback_is_served(host: str, key_file: Path) -> None:
     with pytest.raises(InputError, match="is not a loopback address"):
-        await serve([LabDevice(name="r1", platform="cisco_iosxe", host=host)])
+        await serve([LabDevice(name="r1", platform="cisco_iosxe", host=host)], key_file=key_file)
 
 
-async def test_all_that_cannot_be_played_is_named_at_once() -> None:
+async def test_all_that_cannot_be_played_is_named_at_once(key_file: Path) -> None:
     devices = [LabDevice(name=name, platform=name) for name in ("amiga", "vax")]
     with pytest.raises(InputError) as error:
-        await serve(devices)
+        await serve(devices, key_file=key_file)
     assert [line.split(";")[0] for line in error.value.problems] == [
         "amiga: the lab cannot play 'amiga'",
         "vax: the lab cannot play 'vax'",
     ]
 
 
-async def test_serving_lasts_until_cancelled() -> None:
+async def test_serving_lasts_until_cancelled(key_file: Path) -> None:
     labs: list[Lab] = []
     ready = asyncio.Event()
 
@@ -208,9 +214,11 @@ async def test_serving_lasts_until_cancelled() -> None:
         labs.append(lab)
         ready.set()
 
-    task = asyncio.create_task(serve([IOS], ready=note))
+    task = asyncio.create_task(serve([IOS], key_file=key_file, ready=note))
     await ready.wait()
     assert (await greeted(labs[0], "r1")).startswith(b"SSH-2.0-")
+    kept = load_host_key(key_file).export_public_key()
+    assert labs[0].host_keys["r1"].export_public_key() == kept  # and so at the next start
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
