@@ -14,10 +14,10 @@ from collector.driver.asking import Asking
 from collector.driver.console import Console
 from collector.driver.questions import PASSWORD
 from collector.driver.template import visible
+from collector.errors import DeviceError
 from collector.model import FaultClass
 from collector.platforms import Platform
 
-CTRL_C: Final = b"\x03"
 ANSWERED: Final = 5.0
 """Seconds in which a device asks for its enable password."""
 SETTLED: Final = 0.12
@@ -42,28 +42,25 @@ async def _enable(console: Console, platform: Platform, credential: Credential) 
     assert enable is not None
     stream = console.stream
     stream.forget()
-    mark = stream.say(enable.command.encode() + console.newline)
-    asked = await _asks_for_a_password(
-        console, mark + len(console.template.echo(enable.command.encode()))
-    )
-    if asked and not credential.enable:
-        stream.say(CTRL_C)
-        await stream.quiet(SETTLED)
-        raise stream.error(
-            FaultClass.ENABLE,
-            "the device asks for an enable password, and the credential has none",
-            "give the credential an 'enable' secret",
-        )
-    if asked:
-        stream.say((credential.enable or "").encode() + console.newline)
-        await stream.quiet(SETTLED)
+    command = enable.command.encode()
+    mark = stream.say(command + console.newline)
+    if await _asks_for_a_password(console, mark + len(console.template.echo(command))):
+        if not credential.enable:
+            raise _not_enabled(console, "it asks for a password, and the credential has none")
+        mark = stream.say(credential.enable.encode() + console.newline)
+        if await _asks_for_a_password(console, mark + 1):
+            raise _not_enabled(console, "it rejected the enable password")
     await console.learn()
     if _ends_in(console, enable.prompt_suffix):
-        raise stream.error(
-            FaultClass.ENABLE,
-            "the device did not enter the privileged mode",
-            "check the credential's 'enable' secret and the account's privilege",
-        )
+        raise _not_enabled(console, "its prompt still is that of the user mode")
+
+
+def _not_enabled(console: Console, why: str) -> DeviceError:
+    return console.stream.error(
+        FaultClass.ENABLE,
+        f"the device did not enter the privileged mode: {why}",
+        "check the credential's 'enable' secret and the account's privilege",
+    )
 
 
 async def _asks_for_a_password(console: Console, length: int) -> bool:

@@ -169,7 +169,11 @@ class Stream:
 
     def _late(self) -> DeviceError:
         if self.phase is Phase.COMMAND:
-            return self.error(
-                FaultClass.TIMEOUT, f"no whole output within {self._seconds:g} s (command limit)"
-            )
-        return self.error(FaultClass.TIMEOUT, f"no prompt within {self._seconds:g} s (login limit)")
+            what, limit = "no whole output", "command"
+        else:
+            what, limit = "no prompt", "login"
+        return self.error(
+            FaultClass.TIMEOUT,
+            f"{what} within {self._seconds:g} s ({limit} limit)",
+            f"see the evidence; raise timeouts.{limit} if the device is only slow",
+        )
