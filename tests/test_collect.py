@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,27 @@ async def test_a_signal_ends_the_run_with_a_result_for_every_device(
     assert outcome.exit_status is exit_status
     assert statuses(outcome) == {"r1": "ok", "r2": "cancelled", "r3": "skipped"}
     assert outcome.remarks == (f"the run was interrupted by {number.name}",)
+
+
+def test_a_second_signal_ends_the_process_at_once() -> None:
+    code = """
+import asyncio, signal
+from collector.collect.ending import Ending
+from collector.engine import Stop
+
+async def main():
+    stop = Stop()
+    with Ending(stop).watching(0):
+        signal.raise_signal(signal.SIGINT)
+        await stop.wait()
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    end = subprocess.run((sys.executable, "-c", code), check=False, capture_output=True)
+
+    assert (end.returncode, end.stdout, end.stderr) == (Exit.TERMINATED, b"", b"")
 
 
 async def test_signals_are_given_back_after_the_run(inventory: Path) -> None:

@@ -6,6 +6,7 @@ command needs is imported when it runs, so ``--help`` answers at once.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from collector.cli import inventory, lab, platforms, run, schema
-from collector.cli.streams import standard_output, tell
+from collector.cli.streams import plug_closed, standard_output, tell
 from collector.errors import CollectorError, Exit, InputError
 from collector.log import one_line
 
@@ -50,6 +51,7 @@ app.command("platforms")(platforms.platforms)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with those arguments (``sys.argv`` when None); gives the exit status."""
+    plug_closed()
     try:
         command = typer.main.get_command(app)
         status = command.main(args=argv, prog_name="collector", standalone_mode=False)
@@ -113,6 +115,9 @@ def _tell(error: BaseException) -> int:
             path = context.command_path if context is not None else "collector"
             tell(f"collector: {one_line(error.format_message())} (see '{path} --help')")
             return Exit.USAGE
+        case OSError(errno=errno.ENOSPC):  # help, to a full disk: data has its own words for that
+            tell(f"collector: cannot write to standard output: {error.strerror}")
+            return Exit.STORAGE
         case _:
             said = one_line(f"{type(error).__name__}: {error}")
             tell(f"collector: internal error: {said} (COLLECTOR_DEBUG=1 shows where)")

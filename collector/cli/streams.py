@@ -38,6 +38,20 @@ class DataStream:
         self.write(text.encode(errors="backslashreplace"))
 
 
+def plug_closed() -> None:
+    """Open a standard stream that was closed from outside (``2>&-``) onto nothing.
+
+    The next file or socket would get its number otherwise, and be written to as if it were it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+
+
 def standard_output() -> DataStream:
     """Give standard output beneath its buffers."""
     if sys.stdout is None:

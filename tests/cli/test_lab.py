@@ -44,6 +44,21 @@ async def test_the_lab_serves_its_own_inventory_until_interrupted(
     assert (end.status, end.stdout, end.stderr) == (Exit.OK, b"", "")
 
 
+async def test_a_lab_that_is_started_again_is_still_trusted(port: int, tmp_path: Path) -> None:
+    for _ in range(2):
+        lab = await start("lab", "-i", "lab.yaml", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+        assert lab.stderr is not None
+        await lab.stderr.readline()
+        run = await collector(
+            "run", "-i", "lab.yaml", "-c", "show clock",
+            cwd=tmp_path, environ={"HOME": str(tmp_path)},
+        )  # fmt: skip
+        lab.terminate()
+        await ended(lab)
+
+        assert (run.status, run.stderr) == (Exit.OK, "")
+
+
 async def test_a_port_that_is_taken_is_one_line(port: int, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", port)):
         end = await collector("lab", "-i", "lab.yaml", cwd=tmp_path)

@@ -7,12 +7,13 @@ import json
 import os
 import pty
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.program import NONE, collector, ended, start
+from support.program import NONE, ROOT, collector, ended, start
 
 from collector.errors import Exit
 from collector.lab import Lab
@@ -121,6 +122,19 @@ async def test_a_full_standard_output_is_exit_6(lab: Lab, tmp_path: Path) -> Non
 
     assert end.status == Exit.STORAGE
     assert "standard output: No space left on device" in end.stderr
+    assert manifest(tmp_path)["totals"]["ok"] == 1
+
+
+async def test_a_closed_standard_error_is_no_reason_to_fail(lab: Lab, tmp_path: Path) -> None:
+    code = "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, "-m", "collector"),
+        *("run", "-i", "lab.yaml", "-l", "r1,refusing", "-v"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert await process.wait() == Exit.SOME_FAILED
     assert manifest(tmp_path)["totals"]["ok"] == 1
 
 
