@@ -54,7 +54,6 @@ async def attempt(
             visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
         finally:
             visit.underway = False
-            place.give_back()
             if session is not None:
                 await _close(session)
             visit.end()

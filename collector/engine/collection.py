@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 # Devices read ahead of the line, and results that may lie unread before workers have to wait.
 QUEUED = 64
 # Devices that may wait aside, for their group or for a retry, before no more are read: the price
-# of passing a full group by. It holds references to the inventory's own values, no outputs.
+# of passing a full group by. Most are but references to the inventory's own values.
 ASIDE = 10_000
 # Between two reminders to whoever has not heard that the run is ending.
 REMIND = 1.0
@@ -119,7 +119,7 @@ class _Engine:
         self._source_moved = False
         self._source_error: Exception | None = None
         self._ending: Stop | None = None
-        self._cutting = self._abandoned = False
+        self._cutting = False
         self._reminder: asyncio.TimerHandle | None = None
 
     # What the reader does.
@@ -137,8 +137,7 @@ class _Engine:
             self._results.put_nowait(None)
 
     def abandon(self) -> None:
-        """End now, and without results: nobody reads them."""
-        self._abandoned = True
+        """End now; nobody wants the rest of the source."""
         if self._source is not None:
             self._source.cancel()
         self._end(Stop(), cut=True)
@@ -147,8 +146,6 @@ class _Engine:
 
     async def run(self, assignments: AsyncIterable[Assignment], stop: asyncio.Event) -> None:
         """Own every task, until the last result is in the queue."""
-        if self._abandoned:
-            return
         reason = stop if isinstance(stop, Stop) else Stop()
         try:
             async with asyncio.TaskGroup() as group:
@@ -201,7 +198,7 @@ class _Engine:
                 await self._attempt(visit)
                 delay = self._delay(visit)
             if delay is None:
-                await self._deliver(visit)
+                await self._results.put(visit.result())
         finally:
             # The places are kept until the result is taken: unread results are bounded by them.
             del self._running[visit]
@@ -221,7 +218,6 @@ class _Engine:
         except asyncio.CancelledError:
             if self._ending is None or not self._cutting:
                 raise
-            _forget_cancellation()
             visit.cancel(self._called_off(visit, self._ending))
         except Exception as error:  # the one place where a bug becomes a result
             logger.error("internal error: %s", type(error).__name__)  # noqa: TRY400  no traceback
@@ -229,10 +225,6 @@ class _Engine:
             visit.fail(_internal(visit.phase, error))
         finally:
             visit.underway = False
-
-    async def _deliver(self, visit: Visit) -> None:
-        if not self._abandoned:
-            await self._results.put(visit.result())
 
     # Who waits, and for what.
 
@@ -253,7 +245,7 @@ class _Engine:
     def _delay(self, visit: Visit) -> float | None:
         """Choose the seconds until the next attempt; None when there is none."""
         fault = visit.fault
-        if fault is None or self._ending is not None or not is_retried(fault):
+        if fault is None or not is_retried(fault):
             return None
         left = limits_of(visit.device, self._timeouts).device - visit.spent
         if visit.attempts >= self._retries.attempts or left <= 0:
@@ -300,7 +292,7 @@ class _Engine:
         for visit in (*self._line.clear(), *resting):
             if visit.attempts == 0:
                 visit.cancel(self._called_off(visit, reason))
-            await self._deliver(visit)
+            await self._results.put(visit.result())
 
     def _called_off(self, visit: Visit, reason: Stop) -> Fault:
         did = "cut off" if visit.attempts else "not started"
@@ -316,13 +308,6 @@ class _Engine:
         for timer in self._resting.values():
             timer.cancel()
         self._resting.clear()
-
-
-def _forget_cancellation() -> None:
-    """Tell the current task that its cancellation has been dealt with."""
-    task = asyncio.current_task()
-    while task is not None and task.uncancel():
-        pass
 
 
 def _internal(phase: Phase, error: Exception) -> Fault:

@@ -11,8 +11,9 @@ import random
 import selectors
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from collector.engine import Clock, collect_devices
 from collector.errors import DeviceError
@@ -30,6 +31,7 @@ from collector.model import (
 )
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 COMMANDS = ("show version", "show running-config")
 
 
@@ -56,7 +58,24 @@ class StillLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.selector = StillSelector()
+        self.timers: list[asyncio.TimerHandle] = []
         super().__init__(self.selector)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Set a timer, and remember it."""
+        timer = super().call_at(when, callback, *args, context=context)
+        self.timers.append(timer)
+        return timer
+
+    def timers_left(self) -> list[asyncio.TimerHandle]:
+        """The timers that are still to go off."""
+        return [one for one in self.timers if one.when() > self.time() and not one.cancelled()]
 
     def time(self) -> float:
         """Tell the loop's own time."""
@@ -80,12 +99,13 @@ class LoopClock:
 
 
 def simulate(main: Coroutine[Any, Any, T]) -> T:
-    """Run ``main`` on a still loop and see that it leaves no task behind."""
+    """Run ``main`` on a still loop and see that it leaves no task and no timer behind."""
 
     async def whole() -> T:
         value = await main
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left
+        assert not still_loop().timers_left()
         return value
 
     with asyncio.Runner(loop_factory=StillLoop) as runner:

@@ -210,6 +210,17 @@ def test_the_connector_is_told_the_limits_of_the_device() -> None:
     assert (limits.connect, limits.login, limits.device) == (3, 20, 9)
 
 
+def test_a_second_attempt_is_told_what_is_left_of_the_limit() -> None:
+    async def refuse_once(_: Device, attempt: int) -> None:
+        await asyncio.sleep(2)
+        if attempt == 1:
+            raise fault(FaultClass.REFUSED)
+
+    script = Script(on_open=refuse_once)
+    one(script, timeouts=Timeouts(device=10))
+    assert [limits.device for limits in script.limits] == [10, pytest.approx(8)]
+
+
 def test_a_session_that_does_not_close_is_left_after_its_time() -> None:
     async def stuck(_: Device) -> None:
         await forever()
@@ -241,6 +252,18 @@ def test_a_session_that_fails_to_close_keeps_its_outputs() -> None:
     result = one(Script(on_close=break_down))
     assert result.status is Status.PARTIAL
     assert statuses(result.commands) == [CommandStatus.OK] * 2
+
+
+def test_the_first_fault_is_told_when_the_close_fails_as_well() -> None:
+    async def lose(_: Device, __: str) -> None:
+        raise fault(FaultClass.PAGER, Phase.COMMAND)
+
+    async def break_down(_: Device) -> None:
+        raise OSError
+
+    result = one(Script(on_run=lose, on_close=break_down))
+    assert result.fault is not None
+    assert result.fault.fault_class is FaultClass.PAGER
 
 
 def test_a_loop_that_was_blocked_across_the_limit_does_not_make_a_device_hang() -> None:

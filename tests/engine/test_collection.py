@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.engine import collect_devices
-from collector.engine.collection import QUEUED
+from collector.engine.collection import ASIDE, QUEUED
 from collector.errors import InputError
 from collector.model import (
     Assignment,
@@ -183,6 +183,31 @@ def test_the_source_is_not_read_far_ahead() -> None:
 
     simulate(main())
     assert read < 3 * QUEUED
+
+
+def test_no_more_than_so_many_wait_aside() -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[Assignment]:
+        nonlocal read
+        while True:
+            read += 1
+            yield Assignment(device=device(f"r{read}", "dead"), commands=COMMANDS)
+
+    async def main() -> None:
+        async with aclosing(
+            collect_devices(
+                endless(),
+                Script(on_run=lambda _, __: forever()),
+                limits=Limits(per_group=1),
+                timeouts=Timeouts(),
+                retries=Retries(),
+            )
+        ) as results:
+            await anext(results)
+
+    simulate(main())
+    assert ASIDE <= read <= ASIDE + 2 * QUEUED
 
 
 def test_a_reader_that_leaves_early_closes_everything() -> None:

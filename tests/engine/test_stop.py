@@ -163,6 +163,44 @@ def test_a_stop_that_was_set_before_skips_everything() -> None:
     assert simulate(main()) == [Status.SKIPPED] * 200
 
 
+def test_a_device_whose_turn_comes_as_the_run_ends_is_not_begun() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        script = Script()
+
+        async def source() -> AsyncIterator[Assignment]:
+            # Heard of by the engine in the very turn of the loop in which the worker is made.
+            asyncio.get_running_loop().call_soon(stop.set)
+            yield Assignment(device=device("r0"), commands=COMMANDS)
+
+        results = collect_devices(
+            source(),
+            script,
+            limits=Limits(),
+            timeouts=Timeouts(),
+            retries=Retries(),
+            stop=stop,
+        )
+        assert [result.status async for result in results] == [Status.SKIPPED]
+        assert not script.tried
+
+    simulate(main())
+
+
+def test_the_skipped_are_told_of_while_the_running_still_close() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        still_loop().call_at(STOPPED_AT, stop.set)
+        script = Script(on_run=hang, on_close=hang_on_close)
+        devices = [device(f"r{number}") for number in range(100)]
+        limits = Limits(sessions=2)
+        async for result in results_of(script, devices, limits=limits, stop=stop):
+            closing = 2 if result.status is Status.CANCELLED else 0
+            assert still_loop().time() == pytest.approx(STOPPED_AT + closing)
+
+    simulate(main())
+
+
 def test_shedding_lets_the_running_finish_and_begins_nothing_more() -> None:
     async def think(_: Device, __: str) -> None:
         await asyncio.sleep(6)
@@ -294,8 +332,9 @@ def test_whenever_a_run_ends_each_session_is_closed_once_and_each_device_told_of
     async def main() -> None:
         stop = asyncio.Event()
         reader = asyncio.create_task(read(stop))
-        still_loop().call_later(moment, reader.cancel if leave else stop.set)
+        timer = still_loop().call_later(moment, reader.cancel if leave else stop.set)
         await asyncio.wait({reader})
+        timer.cancel()
         assert still_loop().time() <= moment + 5 + len(devices) * reading or len(found) == 20
         script.assert_all_closed()
 
