@@ -106,6 +106,12 @@ def test_depth_is_bounded(text: str) -> None:
     assert "expected at most 100 levels" in line
 
 
+def test_depth_may_be_a_hundred() -> None:
+    assert parse_document("a: " + "[" * 98 + "]" * 98, "f").data
+    (line,) = problems("a: " + "[" * 100 + "]" * 100)
+    assert line == "f.yaml:1:102: expected at most 100 levels, found more"
+
+
 def test_aliases_are_followed() -> None:
     assert parse_document("a: &x {b: [1]}\nc: *x\n", "f").data["c"] == {"b": [1]}
 

@@ -291,6 +291,14 @@ def test_undefined_names_in_shared_keys_are_said_once_each(path: Path) -> None:
     ]
 
 
+def test_an_undefined_group_is_said_wherever_it_is_used(path: Path) -> None:
+    text = HEAD + "devices:\n  a: {host: h, groups: [g]}\n  b: {host: h, groups: [g]}\n"
+    assert problems(path, text) == [
+        "4:25: devices.a.groups[0]: no group 'g'",
+        "5:25: devices.b.groups[0]: no group 'g'",
+    ]
+
+
 def test_all_problems_come_at_once(path: Path) -> None:
     text = (
         "defalts: {}\n"
