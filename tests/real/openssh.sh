@@ -98,11 +98,13 @@ remove() {
 # A dead process that its parent has not noticed yet is no owner.
 alive() { grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
 
-# Removes the runs whose owner has ended.
-sweep() {
+# Removes the runs whose owner has ended; one at a time, where two runs start together.
+sweep() (
+    exec 9>/run/lock/collector-tests
+    flock 9
     for dir in "$PLACE".*; do
         tag=${dir#"$PLACE".}
         case $tag in *[!0-9]*) continue ;; esac
         alive "$tag" || remove "$tag"
     done
-}
+)
