@@ -36,10 +36,13 @@ class Thinker:
         """Be open at once."""
         return self
 
-    async def run(self, command: str, *, timeout: float) -> CommandResult:
+    async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         """Think, then answer."""
         await asyncio.sleep(self._think)
         return CommandResult(command=command, status=CommandStatus.OK, output=b"x" * 18_000)
+
+    async def finish(self) -> tuple[int, ...]:
+        return ()
 
     async def close(self) -> None:
         """Let go of nothing."""
