@@ -42,6 +42,7 @@ defaults: {platform: cisco_iosxe, credential: lab}
 credentials:
   lab: {username: admin, password: "${PASSWORD:-s3cret-word}"}
   unset: {username: "${NO_USER}", password: "${NO_PASSWORD}"}
+  other: {username: "${NO_OTHER_USER}", password: x}
 devices:
   r1: {host: 127.0.0.1}
   r2: {host: 127.0.0.1}
@@ -69,8 +70,11 @@ class Script:
                 await asyncio.Event().wait()
         return self
 
-    async def run(self, command: str, *, timeout: float) -> CommandResult:
+    async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         return CommandResult(command=command, status=CommandStatus.OK, output=b"answer\n")
+
+    async def finish(self) -> tuple[int, ...]:
+        return ()
 
     async def close(self) -> None:
         pass
@@ -154,15 +158,17 @@ async def test_what_a_failed_device_said_is_kept_without_the_secret(inventory: P
 
 
 async def test_unset_variables_are_all_named_before_anything_connects(
-    inventory: Path, monkeypatch: pytest.MonkeyPatch
+    inventory: Path,
 ) -> None:
     edit(inventory, "credential: lab}", "credential: unset}")
+    edit(inventory, "r2: {", "r2: {credential: other, ")
     script = Script()
 
     with pytest.raises(InputError) as refusal:
         await execute(planned(inventory), connector=script)
 
-    assert [name in str(refusal.value) for name in ("NO_USER", "NO_PASSWORD")] == [True, True]
+    named = [name in str(refusal.value) for name in ("NO_USER", "NO_PASSWORD", "NO_OTHER_USER")]
+    assert named == [True, True, True]
     assert script.opened == []
     assert not (inventory.parent / "out").exists()
 

@@ -23,6 +23,7 @@ _COLOURS = {
     Status.SKIPPED: "\x1b[33m",
     Status.CANCELLED: "\x1b[33m",
 }
+_FAILED = {Status.FAILED, Status.PARTIAL}
 _PLAIN = "\x1b[0m"
 
 
@@ -45,8 +46,12 @@ def totals_line(totals: Mapping[Status, int], seconds: float, *, coloured: bool 
 def failure_lines(
     failures: Sequence[DeviceResult], manifest: Path, *, coloured: bool = False
 ) -> list[str]:
-    """Name each device that is not ok, with class, phase, message and the next step."""
-    shown = sorted(failures, key=lambda result: result.device.name)[:SHOWN]
+    """Name each device that failed, with class, phase, message and the next step.
+
+    What was skipped or cancelled is counted only: the run, not the device, is the reason.
+    """
+    failed = [result for result in failures if result.status in _FAILED]
+    shown = sorted(failed, key=lambda result: result.device.name)[:SHOWN]
     width = max((len(result.device.name) for result in shown), default=0)
     lines = [line for result in shown for line in _failure(result, width=width, coloured=coloured)]
     if len(failures) > len(shown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from support.shown import good, partial, refused
@@ -51,3 +52,12 @@ def test_colours_are_only_where_they_are_asked_for() -> None:
     assert "\x1b" not in totals_line(totals, 1.0)
     assert "\x1b[31m1 failed\x1b[0m" in totals_line(totals, 1.0, coloured=True)
     assert "\x1b[31mfailed\x1b[0m" in failure_lines([refused("r7")], MANIFEST, coloured=True)[0]
+
+
+def test_what_was_skipped_is_counted_beside_what_failed() -> None:
+    skipped = replace(refused("r1"), status=Status.SKIPPED)
+
+    lines = failure_lines([skipped, refused("r7")], MANIFEST)
+
+    assert lines[0].startswith("  r7  failed")
+    assert lines[-1] == f"  … and 1 more, see manifest {MANIFEST}"

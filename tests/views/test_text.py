@@ -25,10 +25,10 @@ def test_bytes_that_are_no_text_pass_unchanged() -> None:
     assert output in shown(good("r1", show_run=output))
 
 
-def test_a_header_always_begins_a_line() -> None:
-    lines = shown(good("r1", show_version=b"no line end"), good("r2", show_clock=b"")).split(b"\n")
+def test_an_output_without_a_line_end_gets_one_before_the_next_header() -> None:
+    shown_both = shown(good("r1", show_version=b"no line end"), good("r2", show_clock=b""))
 
-    assert b"== r2: show clock ==" in lines
+    assert shown_both == b"== r1: show version ==\nno line end\n\n== r2: show clock ==\n\n"
 
 
 def test_a_bad_command_says_why_beside_its_name() -> None:
