@@ -22,6 +22,7 @@ from collector.model import (
     Device,
     Limits,
     Retries,
+    Status,
     Timeouts,
 )
 
@@ -42,6 +43,7 @@ class Thinker:
         return CommandResult(command=command, status=CommandStatus.OK, output=b"x" * 18_000)
 
     async def finish(self) -> tuple[int, ...]:
+        """Have nothing to add."""
         return ()
 
     async def close(self) -> None:
@@ -67,7 +69,9 @@ async def main(arguments: argparse.Namespace) -> None:
         retries=Retries(),
     )
     count = tasks = 0
-    async for _ in results:
+    async for result in results:
+        if result.status is not Status.OK:
+            raise SystemExit(f"{result.device.name}: {result.fault}")
         count += 1
         if count % 100 == 0:
             tasks = max(tasks, len(asyncio.all_tasks()))
