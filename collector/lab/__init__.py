@@ -4,7 +4,7 @@ Owns everything between a TCP port and the texts that an emulated device prints.
 the inventory, the credentials and the driver: what it plays is handed in as `LabDevice` values.
 """
 
-from collector.lab.device import DeviceStats, LabDevice, LabFault
+from collector.lab.device import DeviceStats, LabDevice, LabFault, TelnetLogin
 from collector.lab.persona import personas
 from collector.lab.server import Lab, load_host_key, serve
 from collector.lab.shell import Ending, Shell, truth
@@ -19,6 +19,7 @@ __all__ = [
     "LabFault",
     "Pace",
     "Shell",
+    "TelnetLogin",
     "Terminal",
     "load_host_key",
     "personas",

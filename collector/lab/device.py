@@ -12,14 +12,15 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from collector.lab.terminal import Echo, Pace
+from collector.model import Transport
 
-__all__ = ["DeviceStats", "LabDevice", "LabFault"]
+__all__ = ["DeviceStats", "LabDevice", "LabFault", "TelnetLogin"]
 
 _LINES_KEPT = 10_000  # `collector lab` may serve for weeks
 
 
 class LabFault(StrEnum):
-    """How a device misbehaves: one fault each."""
+    """How a device misbehaves: one fault each. Over telnet a login is a channel as well."""
 
     NONE = ""
     REFUSE = "refuse"  # nobody listens on the port
@@ -39,6 +40,25 @@ class LabFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelnetLogin:
+    """How a device asks who is there, over telnet; line ends ``\\n``.
+
+    An empty ``username`` asks for the password alone, as zebra's VTY does. ``refused`` answers a
+    wrong password; after ``attempts`` of them the device hangs up. ``wait``: seconds before a
+    password is answered. ``options`` are offered on connecting, raw bytes.
+    """
+
+    greeting: str = "\n\nUser Access Verification\n\n"
+    username: str = "Username: "
+    password: str = "Password: "
+    refused: str = "% Login invalid\n\n"
+    attempts: int = 3
+    wait: float = 0.0
+    # WILL ECHO, WILL SUPPRESS-GO-AHEAD, DO TERMINAL-TYPE, DO NAWS: what a router says first
+    options: bytes = b"\xff\xfb\x01\xff\xfb\x03\xff\xfd\x18\xff\xfd\x1f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabDevice:
     """A device to emulate on loopback.
 
@@ -49,6 +69,7 @@ class LabDevice:
     ``faulty_commands``: which commands the faults of output touch; empty for all that print.
     ``privileged``: logged in without a need for enable. ``greeting``: in place of the persona's
     own, before the first prompt. ``chatter``: log lines; each breaks into one output of a session.
+    ``telnet`` counts only where that is the ``transport``.
     """
 
     name: str
@@ -68,6 +89,8 @@ class LabDevice:
     greeting: str | None = None
     chatter: tuple[str, ...] = ()
     echo: Echo | None = None
+    transport: Transport = Transport.SSH
+    telnet: TelnetLogin = field(default_factory=TelnetLogin)
     pace: Pace = field(default_factory=Pace)
     fault: LabFault = LabFault.NONE
     faulty_commands: tuple[str, ...] = ()
@@ -77,7 +100,8 @@ class LabDevice:
 class DeviceStats:
     """What a device has seen so far; ``lines`` are those typed at a prompt, passwords excepted.
 
-    Connections are counted once SSH has begun, or at TCP accept where a fault keeps it from that.
+    Connections are counted once SSH has begun, or at TCP accept where a fault keeps it from that,
+    and over telnet. ``options``: each telnet option command that came, raw.
     """
 
     open: int = 0
@@ -87,6 +111,7 @@ class DeviceStats:
     rejected_logins: int = 0
     configured: int = 0  # how often a configuration mode was entered
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
+    options: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
 
     def connected(self) -> None:
         self.open += 1

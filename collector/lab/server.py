@@ -1,4 +1,4 @@
-"""The SSH side of the lab: listening ports, logins, sessions, and the faults below the shell.
+"""The lab's listening ports, and SSH on them: logins, sessions, and the faults below the shell.
 
 Owns sockets, keys and tasks. Refuses to know what a device says: a `Shell` is handed in.
 """
@@ -22,7 +22,9 @@ from collector.errors import InputError
 from collector.lab.device import DeviceStats, LabDevice, LabFault
 from collector.lab.persona import persona, personas
 from collector.lab.shell import Ending, PersonaShell, Shell, truth
+from collector.lab.telnet import TelnetHost
 from collector.lab.terminal import Echo, Terminal
+from collector.model import Transport
 
 __all__ = ["KEY_FILE", "Lab", "load_host_key", "serve"]
 
@@ -31,7 +33,7 @@ KEY_FILE = Path("~/.config/collector/lab_host_key")
 # Five times the sessions that one lab is asked to serve at once may knock in the same instant.
 _BACKLOG = 1024
 _GARBAGE = b"HTTP/1.1 400 Bad Request\r\n\r\n\x00\xff\xfe\x80\x1b[2J"
-_BELOW_SSH = (LabFault.RESET, LabFault.SILENT_TCP, LabFault.GARBAGE)
+_BELOW_LOGIN = (LabFault.RESET, LabFault.SILENT_TCP, LabFault.GARBAGE)
 # SO_LINGER on, zero seconds: closing sends RST in place of FIN.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -170,11 +172,17 @@ class Lab:
         if device.fault is LabFault.REFUSE:
             return  # bound and not listening: refused, and nobody else can take the port
         loop = asyncio.get_running_loop()
-        if device.fault in _BELOW_SSH:
-            server = await loop.create_server(lambda: _NoSsh(self, device), sock=place)
+        if device.fault in _BELOW_LOGIN:
+            server = await loop.create_server(lambda: _NoServer(self, device), sock=place)
             self._servers.append(server)
             return
         shell = self._shells.get(device.platform, play)
+        if device.transport is Transport.TELNET:
+            server = await loop.create_server(
+                lambda: TelnetHost(self, device, shell, _echo(device)), sock=place
+            )
+            self._servers.append(server)
+            return
         acceptor = await asyncssh.listen(
             sock=place,
             backlog=_BACKLOG,
@@ -183,7 +191,7 @@ class Lab:
         )
         self._servers.append(acceptor)
 
-    # What follows is for the protocols below, which live in this module only.
+    # What follows is for the protocols below and for `telnet`.
 
     def connected(
         self, device: LabDevice, connection: asyncssh.SSHServerConnection | asyncio.Transport
@@ -294,8 +302,8 @@ def _never() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
 
-class _NoSsh(asyncio.Protocol):
-    """A port behind which no SSH server answers."""
+class _NoServer(asyncio.Protocol):
+    """A port behind which nobody answers as a device would."""
 
     def __init__(self, lab: Lab, device: LabDevice) -> None:
         self._lab, self._device = lab, device
