@@ -195,10 +195,14 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A device and the commands to be asked of it, in order."""
+    """A device and the commands to be asked of it, in order.
+
+    ``least``: the bytes under which a command's output is suspect, where a last good one is known.
+    """
 
     device: Device
     commands: tuple[str, ...]
+    least: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

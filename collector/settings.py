@@ -44,6 +44,7 @@ CONFIG: Final = "COLLECTOR_CONFIG"
 FILE: Final = Path("config.yaml")
 KNOWN_HOSTS: Final = Path("~/.config/collector/known_hosts")
 OUTPUT_LIMIT: Final = 64 * 1024 * 1024
+SUSPECT_BELOW: Final = 0.5
 _LIMITS, _TIMEOUTS, _RETRIES = Limits(), Timeouts(), Retries()  # the defaults
 
 Commands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
@@ -68,7 +69,7 @@ class Settings:
     """All settings, defaults filled in.
 
     ``platforms`` are the user's own as written; ``document`` knows their places. ``output_limit``
-    is in bytes a command.
+    is in bytes a command, ``suspect_below`` a share of the last good copy's bytes.
     """
 
     inventory: Path = Path("inventory/lab.yaml")
@@ -82,6 +83,7 @@ class Settings:
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType(_BUILT_IN))
     platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     output_limit: int = OUTPUT_LIMIT
+    suspect_below: float = SUSPECT_BELOW
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -105,6 +107,7 @@ def load_settings(
     the file start at the file's folder, all others at the working directory.
     """
     document = _document(path, environ)
+    document.forgive(("host_keys",), tuple(HostKeys))
     layers = [*_environment(environ), *_flags(overrides)]
     data, origins = _merged(document.data, layers)
     problems = list(_slips(environ))
@@ -145,6 +148,7 @@ _CountOrNone = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 _WEEK: Final = 7 * 86_400
 _Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
 _SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
+_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 # A section with nothing below it, all lines commented out, is an empty one.
 _Section = BeforeValidator(lambda value: {} if value is None else value)
 
@@ -223,6 +227,10 @@ class _Keys(_Closed):
     )
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
+    )
+    suspect_below: _Share = Field(
+        SUSPECT_BELOW,
+        description="share of the last good copy under which a configuration is suspect; 0: never",
     )
 
 
@@ -351,6 +359,7 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         jobs=MappingProxyType({**_BUILT_IN, **jobs}),
         platforms=MappingProxyType(keys.platforms),
         output_limit=keys.output_limit,
+        suspect_below=keys.suspect_below,
         document=document,
     )
 

@@ -73,6 +73,19 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         float | None,
         typer.Option("--timeout", "-t", metavar="SECONDS", help="The limit for each device."),
     ] = None,
+    allow_unsafe: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe",
+            help="Send commands that are not known to be read-only; never configuration.",
+        ),
+    ] = False,
+    accept_smaller: Annotated[
+        bool,
+        typer.Option(
+            "--accept-smaller", help="Believe configurations far smaller than the last good ones."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent to whom, and stop.")
     ] = False,
@@ -97,13 +110,14 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--job": ("job", job),
         "--workers": ("limits.sessions", workers),
         "--timeout": ("timeouts.device", timeout),
+        "--accept-smaller": ("suspect_below", 0.0 if accept_smaller else None),
     }
     wish = Wish(
         verbosity=-1 if quiet else verbose,
         shape=shape or (Format.TEXT if command else None),
         bar=on_terminal() and not quiet and not no_progress and not log_json,
     )
-    plan = _plan(config, flags, limit or (), command or ())
+    plan = _plan(config, flags, limit or (), command or (), allow_unsafe=allow_unsafe)
     if dry_run:
         _show_plan(plan, shape)
         return Exit.OK
@@ -118,6 +132,8 @@ def _plan(
     flags: Mapping[str, tuple[str, object]],
     limits: Sequence[str],
     commands: Sequence[str],
+    *,
+    allow_unsafe: bool,
 ) -> Plan:
     from collector.collect import prepare
     from collector.settings import Override, load_settings
@@ -128,7 +144,7 @@ def _plan(
         if value is not None
     }
     settings = load_settings(config, os.environ, overrides)
-    return prepare(settings, limits=limits, commands=commands or None)
+    return prepare(settings, limits=limits, commands=commands or None, allow_unsafe=allow_unsafe)
 
 
 def _show_plan(plan: Plan, shape: Format | None) -> None:

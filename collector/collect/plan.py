@@ -8,7 +8,8 @@ secret, so a dry run can show all of it. What it reads, it reads blocking.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from collector.errors import InputError
@@ -48,11 +49,13 @@ def prepare(
     limits: Sequence[str] = (),
     commands: Sequence[str] | None = None,
     job: str | None = None,
+    allow_unsafe: bool = False,
 ) -> Plan:
     """Read the inventory, select, and plan every device's commands.
 
     ``commands`` for all devices alike, or else the job of that name (the settings' default when
-    None). Raises InputError for all that is wrong with what the user gave.
+    None). ``allow_unsafe`` lets through commands that are not known to be read-only. Raises
+    InputError for all that is wrong with what the user gave.
     """
     from collector.inventory import find_inventory, load_inventory, select
 
@@ -60,6 +63,8 @@ def prepare(
     inventory = load_inventory(find_inventory(settings.inventory), known_platforms=platforms)
     chosen = select(inventory.devices, limits)
     assignments, idle = assign(chosen, settings, platforms, commands=commands, job=job)
+    check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
+    assignments = _with_floors(assignments, settings, platforms)
     return Plan(
         settings=settings,
         inventory=inventory,
@@ -103,6 +108,60 @@ def assign(
     if idle and not busy:
         raise InputError(f"job {job or settings.job!r} has no command for any selected device")
     return busy, idle
+
+
+def check_harmless(
+    assignments: Iterable[Assignment],
+    platforms: Mapping[str, Platform],
+    *,
+    allow_unsafe: bool = False,
+) -> None:
+    """Raise InputError for every command that may change a device of its platform.
+
+    What configures is refused whatever is allowed: a collector never writes.
+    """
+    from collector.platforms import Permission, judge
+
+    pairs = {(one.device.platform, command) for one in assignments for command in one.commands}
+    problems = []
+    for name, command in sorted(pairs):
+        verdict = judge(command, platforms[name])
+        if verdict.permission is Permission.REFUSED:
+            problems.append(f"command {command!r} on {name}: never sent: {verdict.reason}")
+        elif verdict.permission is Permission.UNSAFE and not allow_unsafe:
+            problems.append(
+                f"command {command!r} on {name}: not known to be harmless: {verdict.reason}; "
+                "--allow-unsafe sends it all the same"
+            )
+    if problems:
+        raise InputError(*problems)
+
+
+def _with_floors(
+    assignments: tuple[Assignment, ...], settings: Settings, platforms: Mapping[str, Platform]
+) -> tuple[Assignment, ...]:
+    """Say under how many bytes a configuration is suspect, where a last good one is stored."""
+    from collector.store import last_good_sizes
+
+    wanted = {
+        one.device.name: [
+            command for command in one.commands if command in platforms[one.device.platform].backup
+        ]
+        for one in assignments
+    }
+    if not settings.suspect_below or not any(wanted.values()):
+        return assignments
+    sizes = last_good_sizes(settings.output, wanted)
+    return tuple(
+        replace(
+            one,
+            least={
+                command: ceil(settings.suspect_below * size)
+                for command, size in sizes.get(one.device.name, {}).items()
+            },
+        )
+        for one in assignments
+    )
 
 
 def _job(settings: Settings, name: str | None) -> Job:

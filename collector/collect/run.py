@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from collector import log
 from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
 from collector.collect.ending import Ending
-from collector.collect.plan import Plan, assign, platforms_of, prepare
+from collector.collect.plan import Plan, assign, check_harmless, platforms_of, prepare
 from collector.collect.redaction import redactor
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
@@ -62,19 +62,22 @@ async def collect(
     settings: Settings | None = None,
     commands: Sequence[str] | None = None,
     job: str | None = None,
+    allow_unsafe: bool = False,
     connector: Connector | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncGenerator[DeviceResult]:
     """Collect from devices and give each one's result as it comes; nothing is written.
 
-    ``commands`` for all devices alike, or else the settings' job of that name. Set ``stop`` to end
-    early: running sessions are closed, and every device still has its result.
+    ``commands`` for all devices alike, or else the settings' job of that name; one that may change
+    a device is an InputError unless ``allow_unsafe``, one that configures is in any case. Set
+    ``stop`` to end early: running sessions are closed, and every device still has its result.
     """
     from collector.settings import load_settings
 
     chosen = settings or load_settings()
     platforms = platforms_of(chosen)
     assignments, idle = assign(devices, chosen, platforms, commands=commands, job=job)
+    check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
     await asyncio.to_thread(credentials.check, _names(assignments))
     for device in idle:
         yield unasked(device)
@@ -91,14 +94,18 @@ async def run(
     limits: Sequence[str] = (),
     commands: Sequence[str] | None = None,
     job: str | None = None,
+    allow_unsafe: bool = False,
     observe: Observer = unobserved,
 ) -> RunOutcome:
     """Do one whole run: read the inventory, collect, store, write the manifest.
 
-    Raises InputError before anything connects, StorageError or LockedError when the output folder
-    cannot be used. What goes wrong later is in the outcome.
+    See `prepare` for what is asked of whom. Raises InputError before anything connects,
+    StorageError or LockedError when the output folder cannot be used. What goes wrong later is in
+    the outcome.
     """
-    plan = await asyncio.to_thread(prepare, settings, limits=limits, commands=commands, job=job)
+    plan = await asyncio.to_thread(
+        prepare, settings, limits=limits, commands=commands, job=job, allow_unsafe=allow_unsafe
+    )
     return await execute(plan, observe=observe)
 
 

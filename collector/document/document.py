@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -79,6 +79,11 @@ class Document:
                 found[at] = self.place(complaint.loc, key=complaint.at_key), complaint
         in_order = sorted(found.values(), key=lambda pair: pair[0])
         return tuple(f"{place}: {complaint}" for place, complaint in in_order)
+
+    def forgive(self, loc: Loc, words: Collection[str]) -> None:
+        """Take a scalar for text after all: its key knows only ``words``, none in doubt."""
+        if self.text(loc) in words:
+            self._flaws = tuple(flaw for flaw in self._flaws if flaw[1].loc != loc)
 
     def refuse(self, complaints: Iterable[Complaint] = ()) -> None:
         """Raise InputError with all flaws and complaints at once, if there are any."""

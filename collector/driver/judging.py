@@ -25,8 +25,8 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def judge(command: str, text: bytes, platform: Platform) -> Verdict:
-    """Judge a whole, cleaned output of a command."""
+def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> Verdict:
+    """Judge a whole, cleaned output of a command; under ``least`` bytes it is suspect."""
     if denial := find_denial(text, platform):
         return _bad(
             text,
@@ -52,9 +52,18 @@ def judge(command: str, text: bytes, platform: Platform) -> Verdict:
             "the configuration is empty",
             "check that the account may read the configuration",
         )
+    if len(text) < least:
+        return _bad(
+            text,
+            CommandStatus.SUSPECT,
+            FaultClass.SUSPECT,
+            f"{len(text)} bytes, where the last good copy lets expect {least} or more",
+            "compare it with the last good copy; if it is right, run once with --accept-smaller",
+        )
+    sized = (Proof.SIZE,) if least else ()
     return Verdict(
         text=text,
-        proofs=(Proof.END_MARKER,) if marked else (),
+        proofs=((Proof.END_MARKER,) if marked else ()) + sized,
         notes=("log_line",) if _interleaved(command, text, platform) else (),
     )
 

@@ -25,8 +25,10 @@ from collector.model import (
 )
 from collector.platforms import Platform
 
-LAST_LOOK: Final = 5.0
+LAST_LOOK: Final = 3.0
 EVIDENCE: Final = 65_536
+DOUBTFUL: Final = frozenset({CommandStatus.INCOMPLETE, CommandStatus.SUSPECT})
+"""What is collected once more before it is believed."""
 
 
 class DeviceSession:
@@ -48,8 +50,8 @@ class DeviceSession:
         self._condemned: set[int] = set()
         self._dead = False
 
-    async def run(self, command: str, *, timeout: float) -> CommandResult:
-        """Ask one command within ``timeout`` seconds.
+    async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
+        """Ask one command within ``timeout`` seconds; under ``least`` bytes it is suspect.
 
         Raises `DeviceError` when the session cannot be used any further.
         """
@@ -59,7 +61,7 @@ class DeviceSession:
         self._asked += 1
         self._console.stream.allow(timeout, Phase.COMMAND)
         try:
-            outcome, verdict, attempts = await self._collected(command)
+            outcome, verdict, attempts = await self._collected(command, least)
         except BaseException:
             self._dead = True
             raise
@@ -95,7 +97,7 @@ class DeviceSession:
         if self._console.stream.heard and self._asked:
             self._condemned.add(self._asked - 1)
 
-    async def _collected(self, command: str) -> tuple[Whole | Unproven, Verdict, int]:
+    async def _collected(self, command: str, least: int) -> tuple[Whole | Unproven, Verdict, int]:
         """Ask; once more where a whole output lacks what its platform promises."""
         attempts = 0
         while True:
@@ -105,8 +107,8 @@ class DeviceSession:
             if isinstance(outcome, Unproven):
                 return outcome, Verdict(text=b""), attempts
             text = await _cleaned(outcome.body)
-            verdict = judge(command, text, self._platform)
-            if verdict.status is not CommandStatus.INCOMPLETE or attempts > outcome.attempts:
+            verdict = judge(command, text, self._platform, least=least)
+            if verdict.status not in DOUBTFUL or attempts > outcome.attempts:
                 return outcome, verdict, attempts
 
 

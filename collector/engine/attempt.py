@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # seconds more are for the one that does not.
 OPEN_GRACE = 1.0
 COMMAND_GRACE = 2.0
+LAST_LOOK = 4.0
 CLOSE = 2.0
 # A place for connecting rations the loop's time: fifty handshakes at once stalled it for 125 ms,
 # ten for 34 ms. A peer that has kept us waiting for this long costs no time of ours, so its place
@@ -44,14 +45,17 @@ async def attempt(
         visit.begin()
         left = max(0.0, limits.device - visit.spent)
         try:
-            async with Deadline(left):
-                session = await _open(visit, connector, replace(limits, device=left))
-                place.give_back()
-                await _ask(visit, session, limits)
-        except DeviceError as error:
-            visit.fail(error.fault, error.evidence)
-        except TimeoutError:
-            visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
+            try:
+                async with Deadline(left):
+                    session = await _open(visit, connector, replace(limits, device=left))
+                    place.give_back()
+                    await _ask(visit, session, limits)
+            except DeviceError as error:
+                visit.fail(error.fault, error.evidence)
+            except TimeoutError:
+                visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
+            if session is not None:
+                await _look_back(visit, session)
         finally:
             visit.underway = False
             if session is not None:
@@ -73,12 +77,25 @@ async def _ask(visit: Visit, session: Session, limits: Timeouts) -> None:
         with bound(command=command):
             try:
                 async with Deadline(limits.command + COMMAND_GRACE):
-                    result = await session.run(command, timeout=limits.command)
+                    result = await session.run(
+                        command,
+                        timeout=limits.command,
+                        least=visit.assignment.least.get(command, 0),
+                    )
             except TimeoutError as error:
                 raise DeviceError(
                     _late(Phase.COMMAND, f"{command!r} not answered within {limits.command:g} s")
                 ) from error
             visit.answer(result)
+
+
+async def _look_back(visit: Visit, session: Session) -> None:
+    """Take back what later bytes have condemned, whichever way the attempt has ended."""
+    try:
+        async with Deadline(LAST_LOOK):
+            visit.condemn(await session.finish())
+    except TimeoutError:
+        logger.warning("the last look at the session took more than %g s", LAST_LOOK)
 
 
 async def _close(session: Session) -> None:

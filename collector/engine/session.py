@@ -15,11 +15,19 @@ from collector.model import CommandResult, Device, Timeouts
 class Session(Protocol):
     """One device, logged in to and ready for commands, used by one task at a time."""
 
-    async def run(self, command: str, *, timeout: float) -> CommandResult:
-        """Ask one command, within ``timeout`` seconds.
+    async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
+        """Ask one command, within ``timeout`` seconds; under ``least`` bytes it is suspect.
 
         Returns for every end that leaves the session usable (``ok``, ``rejected``, ``incomplete``,
         ...); raises `DeviceError` when the session is of no more use.
+        """
+        ...
+
+    async def finish(self) -> tuple[int, ...]:
+        """Look once more before closing: tell which outputs what came later has condemned.
+
+        Positions count the calls of `run` from zero. Bounded in time by itself, never raises
+        `DeviceError`; waits for nothing when the session is of no more use.
         """
         ...
 

@@ -6,7 +6,7 @@ anything: no I/O, no tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -26,6 +26,13 @@ from collector.model import (
 
 # An answer that a new session would give again, so it is not asked for again.
 FINAL = frozenset({CommandStatus.OK, CommandStatus.REJECTED})
+
+LATE = Fault(
+    fault_class=FaultClass.INCOMPLETE,
+    phase=Phase.COMMAND,
+    message="more came after its end: it was not whole",
+    hint="look at the evidence; something prints to this session by itself",
+)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,6 +57,7 @@ class Visit:
     _first: float = 0.0
     _attempt: float = 0.0
     _asking: tuple[int, float] | None = None
+    _asked: list[int] = field(default_factory=list)
 
     @property
     def device(self) -> Device:
@@ -63,6 +71,7 @@ class Visit:
             self.started, self._first = self.clock.now(), self._attempt
         self.attempts += 1
         self.phase, self.fault, self.evidence, self._asking = Phase.CONNECT, None, b"", None
+        self._asked.clear()
 
     def end(self) -> None:
         """Charge the attempt to the device's limit."""
@@ -75,6 +84,7 @@ class Visit:
             known = self.results.get(index)
             if known is None or known.status not in FINAL:
                 self._asking = index, self.clock.monotonic()
+                self._asked.append(index)
                 yield command
 
     def answer(self, result: CommandResult) -> None:
@@ -85,6 +95,21 @@ class Visit:
         asked = before.attempts if before else 0
         self.results[index] = replace(result, attempts=asked + result.attempts)
         self._asking = None
+
+    def condemn(self, positions: Iterable[int]) -> None:
+        """Take back outputs of this attempt, by the order they were asked in: more came after."""
+        for position in positions:
+            index = self._asked[position]
+            result = self.results[index]
+            if result.status is CommandStatus.OK:
+                self.results[index] = replace(
+                    result,
+                    status=CommandStatus.INCOMPLETE,
+                    output=b"",
+                    proofs=(),
+                    fault=LATE,
+                    evidence=result.output,
+                )
 
     def fail(self, fault: Fault, evidence: bytes = b"") -> None:
         """End the attempt by a fault of the device; the first fault is the cause and stays."""

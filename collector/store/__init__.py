@@ -3,6 +3,7 @@
 The rest of the program needs `RunWriter` and the readers; the modules of this room are its own.
 """
 
+from collector.store.history import last_good_sizes
 from collector.store.journal import read_journal
 from collector.store.manifest import read_manifest
 from collector.store.rows import (
@@ -24,6 +25,7 @@ __all__ = [
     "RunEnd",
     "RunHeader",
     "RunWriter",
+    "last_good_sizes",
     "latest_run",
     "read_journal",
     "read_manifest",

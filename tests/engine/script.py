@@ -148,14 +148,22 @@ class ScriptedSession:
         self._script = script
         self._device = device
 
-    async def run(self, command: str, *, timeout: float) -> CommandResult:
+    async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         """Follow the script, else be good."""
         script = self._script
         script.asked.append((self._device.name, command))
+        if least:
+            script.least[self._device.name, command] = least
         if script.on_run is not None:
             result = await script.on_run(self._device, command)
             return result or good(command)
         return good(command)
+
+    async def finish(self) -> tuple[int, ...]:
+        """Follow the script; give the positions that it condemns."""
+        if self._script.on_finish is not None:
+            await self._script.on_finish(self._device)
+        return self._script.condemned.get(self._device.name, ())
 
     async def close(self) -> None:
         """Follow the script and count, however it ends."""
@@ -184,6 +192,9 @@ class Script:
         self.closed: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
         self.limits: list[Timeouts] = []
+        self.least: dict[tuple[str, str], int] = {}
+        self.condemned: dict[str, tuple[int, ...]] = {}
+        self.on_finish: Callable[[Device], Awaitable[None]] | None = None
         self.connecting = self.most_connecting = 0
         self.sessions = self.most_sessions = 0
         self.groups: Counter[str] = Counter()

@@ -52,6 +52,50 @@ def test_a_device_that_answers_everything_is_ok() -> None:
     assert script.asked == [("r1", command) for command in COMMANDS]
 
 
+def test_an_output_that_later_bytes_condemn_is_taken_back() -> None:
+    script = Script()
+    script.condemned["r1"] = (1,)
+    result = one(script)
+    assert statuses(result.commands) == [CommandStatus.OK, CommandStatus.INCOMPLETE]
+    assert result.status is Status.PARTIAL
+    last = result.commands[1]
+    assert (last.output, last.evidence) == (b"", COMMANDS[1].encode())
+    assert last.fault is not None
+    assert last.fault.fault_class is FaultClass.INCOMPLETE
+
+
+def test_positions_that_are_condemned_count_what_was_asked_in_the_last_session() -> None:
+    async def lost_once(name: Device, command: str) -> None:
+        if command == COMMANDS[1] and script.opened[name.name] == 1:
+            raise fault(FaultClass.DISCONNECTED, Phase.COMMAND)
+
+    script = Script(on_run=lost_once)
+    result = one(script, retries=Retries(attempts=2, backoff=0))
+    assert statuses(result.commands) == [CommandStatus.OK, CommandStatus.OK]
+    script.condemned["r1"] = (0,)
+    again = one(script)
+    assert statuses(again.commands) == [CommandStatus.INCOMPLETE, CommandStatus.OK]
+
+
+def test_what_was_accepted_before_the_device_was_lost_can_still_be_condemned() -> None:
+    async def lost(_: Device, command: str) -> None:
+        if command == COMMANDS[1]:
+            raise fault(FaultClass.TIMEOUT, Phase.COMMAND)
+
+    script = Script(on_run=lost)
+    script.condemned["r1"] = (0,)
+    result = one(script)
+    assert statuses(result.commands) == [CommandStatus.INCOMPLETE, CommandStatus.FAILED]
+    assert result.status is Status.FAILED
+
+
+def test_a_last_look_that_never_ends_is_cut_off() -> None:
+    script = Script()
+    script.on_finish = lambda _: forever()
+    result = one(script)
+    assert result.status is Status.OK
+
+
 def test_a_device_without_commands_is_ok_when_it_was_opened() -> None:
     assert one(Script(), commands=()).status is Status.OK
 

@@ -65,7 +65,7 @@ def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
     schema = settings_schema()
     assert schema["additionalProperties"] is False
     known = schema["properties"]
-    assert set(shipped.document.data) == set(known) - {"output_limit"}
+    assert set(shipped.document.data) == set(known)
     for section, name in {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry"}.items():
         keys = schema["$defs"][f"_{name}Keys"]["properties"]
         assert set(shipped.document.data[section]) == set(keys)
@@ -159,7 +159,8 @@ def test_paths_of_the_file_start_at_its_folder(path: Path) -> None:
         ("timeouts: {run: true}", "found true"),
         ("retries: {attempts: 0}", "expected an integer from 1 to 100, found 0"),
         ("host_keys: of", "expected strict, accept-new or off, found 'of'; did you mean 'off'?"),
-        ("host_keys: off", "1:12: host_keys: found off, which is false in YAML 1.1"),
+        ("host_keys: no", "1:12: host_keys: found no, which is false in YAML 1.1"),
+        ("suspect_below: 2", "1:16: suspect_below: expected"),
         ("job: bakcup", "1:6: job: no job 'bakcup'; did you mean 'backup'?"),
         ("job: 5", "1:6: job: expected text, found 5"),
         ("inventory: ''", "1:12: inventory: expected text, found ''"),
@@ -237,3 +238,8 @@ def test_platforms_are_kept_as_written_with_their_places(path: Path) -> None:
     assert dict(settings.platforms) == {"acme": {"prompt": "> $", "backup": ["show run"]}}
     assert settings.document is not None
     assert str(settings.document.place(("platforms", "acme", "backup"))) == f"{path}:2:33"
+
+
+def test_off_is_a_word_of_host_keys_and_needs_no_quotes(path: Path) -> None:
+    path.write_text("host_keys: off")
+    assert load_settings(path, {}).host_keys is HostKeys.OFF
