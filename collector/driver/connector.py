@@ -118,14 +118,14 @@ class _Opening:
         return self._link
 
     async def _telnet(self, addresses: list[Address], credential: Credential) -> _Link:
-        family, address = addresses[0]
-        del family
         seconds = self._timeouts.connect
-        driver = _driver(self._device, self._platform, credential, seconds, host=address[0])
-        self._link = _Link(driver, None, None)
-        await driver.open()
+        sock = await connected(addresses, seconds)
+        driver = _driver(self._device, self._platform, credential, seconds)
+        self._link = _Link(driver, sock, None)
+        reader, writer = await asyncio.open_connection(sock=sock)
         transport: Any = driver.transport
-        driver.transport.read = telnet.TelnetReader(transport.stdout, transport.stdin).read
+        transport.stdout, transport.stdin = reader, writer
+        driver.transport.read = telnet.TelnetReader(reader, writer).read
         return self._link
 
     async def _console(self, link: _Link, credential: Credential) -> Console:
@@ -265,13 +265,11 @@ def _driver(
     platform: Platform,
     credential: Credential,
     seconds: float,
-    *,
-    host: str = "",
     **transport_options: Any,
 ) -> AsyncGenericDriver:
     """Build scrapli's driver for a device, without any dialogue, timer or file of its own."""
     arguments: dict[str, Any] = {
-        "host": host or device.host,
+        "host": device.host,
         "port": device.port,
         "auth_username": credential.username,
         "auth_strict_key": False,
