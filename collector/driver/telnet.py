@@ -7,6 +7,7 @@ know of prompts and commands.
 
 from __future__ import annotations
 
+import re
 from asyncio import StreamReader, StreamWriter
 from typing import Final
 
@@ -19,7 +20,21 @@ from collector.model import FaultClass, Phase
 
 IAC, DONT, DO, WONT, WILL, SB, SE = (bytes([n]) for n in (255, 254, 253, 252, 251, 250, 240))
 ECHO, SUPPRESS_GO_AHEAD = b"\x01", b"\x03"
+FIRST_VERB: Final = 236
+"""The least byte that is a command behind 0xFF (RFC 1184); before others the 0xFF is text."""
+LONGEST: Final = 1024
+"""Bytes in which a subnegotiation ends; where it does not, the device doubles no 0xFF in text."""
 SETTLED: Final = 0.12
+
+_SUBNEGOTIATION: Final = re.compile(rb"\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0")
+_REFUSAL: Final = re.compile(
+    rb"log-?in (?:incorrect|invalid|failed)|authentication (?:failed|rejected)|access denied"
+    rb"|(?:bad|wrong|invalid) (?:pass|secret|user)",
+    re.IGNORECASE,
+)
+"""What a device says to a wrong password before it asks again."""
+_RENEWAL: Final = re.compile(rb"\b(?:new|old|current|change|retype)\b", re.IGNORECASE)
+"""What tells a question about an expired password from the one for the password."""
 
 
 class TelnetReader:
@@ -29,24 +44,30 @@ class TelnetReader:
         self._reader = reader
         self._writer = writer
         self._rest = b""
-        self._agreed: set[bytes] = set()
+        self._theirs: set[bytes] = set()
+        self._ours: set[bytes] = set()
+        self._declined: set[bytes] = set()
 
     async def read(self) -> bytes:
         """Give the next text; none at the end of the stream."""
         while data := await self._reader.read(65_536):
             if text := self._text(self._rest + data):
                 return text
-        return b""
+        rest, self._rest = self._rest, b""
+        return rest
 
     def _text(self, data: bytes) -> bytes:
         pieces, at = [], 0
         while (iac := data.find(IAC, at)) >= 0:
             pieces.append(data[at:iac])
-            end = self._option(data, iac)
+            end = self._command(data, iac)
             if end is None:
                 at = iac
                 break
-            if data[iac:end] == IAC + IAC:
+            if end == iac:
+                pieces.append(IAC)
+                end = iac + 1
+            elif data[iac:end] == IAC + IAC:
                 pieces.append(IAC)
             at = end
         else:
@@ -59,45 +80,63 @@ class TelnetReader:
             text = text[:-1]
         return text.replace(b"\r\0", b"\r")
 
-    def _option(self, data: bytes, iac: int) -> int | None:
-        """Answer the option at ``iac``; give where it ends, None when it is not whole yet."""
-        verb = data[iac + 1 : iac + 2]
-        if not verb:
-            return None
+    def _command(self, data: bytes, iac: int) -> int | None:
+        """Obey the command at ``iac``; give where it ends.
+
+        None when it is not whole yet, ``iac`` when it is none: some devices double no 0xFF.
+        """
+        verb, option = data[iac + 1 : iac + 2], data[iac + 2 : iac + 3]
+        if verb and verb[0] < FIRST_VERB:
+            return iac
         if verb == SB:
-            end = data.find(IAC + SE, iac)
-            return None if end < 0 else end + 2
-        if verb not in (DO, DONT, WILL, WONT):
+            if found := _SUBNEGOTIATION.match(data, iac, iac + LONGEST):
+                return found.end()
+            return None if len(data) < iac + LONGEST else iac
+        if verb not in (b"", DO, DONT, WILL, WONT):
             return iac + 2
-        option = data[iac + 2 : iac + 3]
         if not option:
             return None
-        self._answer(verb, option)
+        if answer := self._answer(verb, option):
+            self._writer.write(IAC + answer + option)
         return iac + 3
 
-    def _answer(self, verb: bytes, option: bytes) -> None:
-        """Let the device echo and suppress go-ahead; decline the rest; never answer twice."""
-        if verb in (DONT, WONT) or verb + option in self._agreed:
-            return
-        self._agreed.add(verb + option)
-        if verb == WILL:
-            answer = DO if option in (ECHO, SUPPRESS_GO_AHEAD) else DONT
+    def _answer(self, verb: bytes, option: bytes) -> bytes:
+        """Let the device echo and suppress go-ahead; decline the rest, each once.
+
+        What changes nothing is not answered: two ends that do would never stop (RFC 854).
+        """
+        if verb in (WILL, WONT):
+            agreed, wanted, yes, no = self._theirs, option in (ECHO, SUPPRESS_GO_AHEAD), DO, DONT
         else:
-            answer = WILL if option == SUPPRESS_GO_AHEAD else WONT
-        self._writer.write(IAC + answer + option)
+            agreed, wanted, yes, no = self._ours, option == SUPPRESS_GO_AHEAD, WILL, WONT
+        if verb in (WONT, DONT):
+            if option not in agreed:
+                return b""
+            agreed.remove(option)
+            return no
+        if wanted:
+            answer = b"" if option in agreed else yes
+            agreed.add(option)
+            return answer
+        answer = b"" if verb + option in self._declined else no
+        self._declined.add(verb + option)
+        return answer
 
 
 async def log_in(stream: Stream, credential: Credential, newline: bytes) -> None:
     """Answer the device's questions for a name and a password, each once.
 
-    Raises `DeviceError` of class `auth` when it asks again or hangs up after the password.
+    Raises `DeviceError` of class `auth` when it asks again or hangs up after the password, and
+    `busy` when it hangs up before it asks: no line is free.
     """
     stream.phase = Phase.AUTH
     named = answered = False
     while True:
-        line = await _next_line(stream, answered=answered)
+        line = await _next_line(stream, named=named, answered=answered)
+        if answered and _RENEWAL.search(line):
+            return  # whoever learns the prompt sees that a question stands in its place
         if USERNAME.search(line):
-            if named:
+            if named or answered:
                 raise _rejected(stream)
             named = True
             stream.say(credential.username.encode() + newline)
@@ -106,11 +145,13 @@ async def log_in(stream: Stream, credential: Credential, newline: bytes) -> None
                 raise _rejected(stream)
             answered = True
             stream.say((credential.password or "").encode() + newline)
+        elif answered and _REFUSAL.search(line):
+            raise _rejected(stream)
         else:
             return
 
 
-async def _next_line(stream: Stream, *, answered: bool) -> bytes:
+async def _next_line(stream: Stream, *, named: bool, answered: bool) -> bytes:
     """Wait until the device stands at a line that is not empty and says no more."""
     try:
         mark = len(stream.heard)
@@ -121,8 +162,12 @@ async def _next_line(stream: Stream, *, answered: bool) -> bytes:
                 return line
             mark = len(stream.heard)
     except DeviceError as error:
-        if answered and error.fault.fault_class is FaultClass.DISCONNECTED:
+        if error.fault.fault_class is not FaultClass.DISCONNECTED:
+            raise
+        if answered:
             raise _rejected(stream) from error
+        if not named:
+            raise _no_line_free(stream) from error
         raise
 
 
@@ -131,4 +176,12 @@ def _rejected(stream: Stream) -> DeviceError:
         FaultClass.AUTH,
         "the device rejected the credential",
         "check the credential by hand; it is not tried again in this run",
+    )
+
+
+def _no_line_free(stream: Stream) -> DeviceError:
+    return stream.error(
+        FaultClass.BUSY,
+        "the device closed the connection before it asked for anything",
+        "no session is free on the device, or it admits other addresses only",
     )

@@ -51,9 +51,8 @@ class TelnetHost(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._terminal.feed(self._text(self._rest + data))
 
-    def eof_received(self) -> bool:
-        self._terminal.hang_up()
-        return True  # the session's end closes our side
+    def eof_received(self) -> None:
+        """Whoever closes its side has left: nobody half-closes telnet."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         transport, self._transport = self._transport, None

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from collector.lab import DeviceStats, Echo, Ending, Lab, LabDevice, LabFault, Pace, Terminal
+from collector.model import Transport
 
 __all__ = ["RecordedServer", "Recording", "find_recordings"]
 
@@ -96,10 +97,17 @@ class RecordedServer:
         echo: Echo = Echo.WHEN_READ,
         pace: Pace | None = None,
         fault: LabFault = LabFault.NONE,
+        transport: Transport = Transport.SSH,
     ) -> None:
         self.recordings = tuple(recordings)
         template = LabDevice(
-            name="", platform="", echo=echo, pace=pace or Pace(), fault=fault, privileged=True
+            name="",
+            platform="",
+            echo=echo,
+            pace=pace or Pace(),
+            fault=fault,
+            privileged=True,
+            transport=transport,
         )
         folders = {each.device: each.folder for each in recordings}
         devices = [replace(template, name=n, platform=p) for n, p in folders.items()]
