@@ -9,20 +9,41 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 from typing import Final
 
 import asyncssh
+from scrapli import exceptions as scrapli
 
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Phase
 
 _BEFORE_LOGIN: Final = frozenset({Phase.CONNECT, Phase.KEX})
 _OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_HANGS_UP: Final = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError, EOFError)
+_HANGS_UP: Final = (
+    asyncssh.ConnectionLost,
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    EOFError,
+    scrapli.ScrapliConnectionNotOpened,
+    scrapli.ScrapliConnectionError,
+)
+_TIMED_OUT: Final = re.compile("time(?:out|d out)", re.IGNORECASE)
+_TOO_MANY_FAILURES: Final = re.compile("too many authentication failures", re.IGNORECASE)
 
 _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultClass, str], ...]] = (
-    (asyncssh.PermissionDenied, FaultClass.AUTH, "the device rejected the credential"),
+    (
+        (asyncssh.PermissionDenied, scrapli.ScrapliAuthenticationFailed),
+        FaultClass.AUTH,
+        "the device rejected the credential",
+    ),
+    (
+        (asyncssh.IllegalUserName, asyncssh.PasswordChangeRequired),
+        FaultClass.AUTH,
+        "the device rejected the credential: {words}",
+    ),
     (asyncssh.HostKeyNotVerifiable, FaultClass.HOSTKEY, "{words}"),
     (
         (asyncssh.KeyExchangeFailed, asyncssh.ProtocolNotSupported),
@@ -31,7 +52,11 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultCl
     ),
     (asyncssh.ChannelOpenError, FaultClass.BUSY, "the device opens no session: {words}"),
     ((socket.gaierror, UnicodeError), FaultClass.DNS, "the host name does not resolve: {words}"),
-    (TimeoutError, FaultClass.TIMEOUT, "nothing came in phase {phase}"),
+    (
+        (TimeoutError, scrapli.ScrapliTimeout),
+        FaultClass.TIMEOUT,
+        "nothing came in phase {phase}",
+    ),
     (ConnectionRefusedError, FaultClass.REFUSED, "the connection was refused"),
 )
 """The first row that fits counts: the kinds stand before the kinds that they derive from."""
@@ -44,7 +69,25 @@ _HINTS: Final = {
     FaultClass.AUTH: "check the credential by hand; it is not tried again in this run",
     FaultClass.BUSY: "no session is free on the device: close idle ones, or lower the limits",
     FaultClass.KEX: "no algorithm is shared with the device, or it does not speak SSH",
+    FaultClass.TIMEOUT: "try the device by hand; raise the timeouts if it is slow",
+    FaultClass.DISCONNECTED: "look into the device's own log for why it hung up",
+    FaultClass.INTERNAL: "this is a fault of the program or of this machine: run again with -vv",
 }
+_OWN_LIMIT: Final = "raise this machine's limit of open files, or lower limits.sessions"
+
+_NOTHING_SHARED: Final = re.compile(
+    r"No matching (?P<kind>.+?) algorithm found, sent \S+ and received (?P<offered>\S+)"
+)
+"""asyncssh's words, the device's offer last."""
+_NO_ALGORITHM: Final = ("ext-info-", "kex-strict-")
+"""Marks that travel in the list of key exchanges (RFC 8308, OpenSSH's PROTOCOL)."""
+_WANTED: Final = {
+    "key exchange": "diffie-hellman-group14-sha256",
+    "encryption": "aes128-ctr",
+    "MAC": "hmac-sha2-256",
+    "compression": "none",
+}
+"""By kind of algorithm: one that old software has and asyncssh still offers."""
 
 
 def translate(error: BaseException, phase: Phase) -> Fault:
@@ -52,10 +95,13 @@ def translate(error: BaseException, phase: Phase) -> Fault:
     cause = first_cause(error)
     if isinstance(cause, DeviceError):
         return cause.fault
+    if isinstance(cause, asyncssh.KeyExchangeFailed) and (
+        found := _NOTHING_SHARED.search(str(cause))
+    ):
+        return _nothing_shared(found["kind"], found["offered"], phase)
     fault_class, message = _classified(cause, phase)
-    return Fault(
-        fault_class=fault_class, phase=phase, message=message, hint=_HINTS.get(fault_class, "")
-    )
+    hint = _OWN_LIMIT if _is_own_limit(cause) else _HINTS.get(fault_class, "")
+    return Fault(fault_class=fault_class, phase=phase, message=message, hint=hint)
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -67,10 +113,22 @@ def first_cause(error: BaseException) -> BaseException:
     return error
 
 
+def _nothing_shared(kind: str, offered: str, phase: Phase) -> Fault:
+    """Name what the device offers: the list that was sent to it is long, and known."""
+    algorithms = [name for name in offered.split(",") if not name.startswith(_NO_ALGORITHM)]
+    return Fault(
+        fault_class=FaultClass.KEX,
+        phase=phase,
+        message=f"no {kind} algorithm is shared: the device offers only {_printable(', '.join(algorithms))}",
+        hint=f"enable another {kind} algorithm on the device (most have "
+        f"{_WANTED.get(kind, 'one')}), or renew its software",
+    )
+
+
 def _classified(cause: BaseException, phase: Phase) -> tuple[FaultClass, str]:
     words = _words(cause)
     if isinstance(cause, _HANGS_UP):
-        return _hung_up(phase)
+        return _hung_up(phase, words)
     for kinds, fault_class, message in _TABLE:
         if isinstance(cause, kinds):
             return fault_class, message.format(words=words, phase=phase)
@@ -84,25 +142,37 @@ def _classified(cause: BaseException, phase: Phase) -> tuple[FaultClass, str]:
 def _disconnected(
     cause: asyncssh.DisconnectError, phase: Phase, words: str
 ) -> tuple[FaultClass, str]:
+    if phase is Phase.AUTH and _TOO_MANY_FAILURES.search(words):
+        return FaultClass.AUTH, f"the device rejected the credential: {words}"
     if cause.code == asyncssh.DISC_TOO_MANY_CONNECTIONS:
         return FaultClass.BUSY, f"the device has too many connections: {words}"
     return (FaultClass.KEX if phase in _BEFORE_LOGIN else FaultClass.DISCONNECTED), words
 
 
-def _hung_up(phase: Phase) -> tuple[FaultClass, str]:
+def _hung_up(phase: Phase, words: str) -> tuple[FaultClass, str]:
+    if _TIMED_OUT.search(words):  # a limit of ours or of the system, not a word of the device
+        return FaultClass.TIMEOUT, f"nothing came in phase {phase}: {words}"
     if phase in _BEFORE_LOGIN:
         return FaultClass.BUSY, "the device closed the connection before its greeting was over"
     return FaultClass.DISCONNECTED, f"the device closed the connection in phase {phase}"
 
 
 def _of_the_system(cause: OSError, words: str) -> tuple[FaultClass, str]:
-    if cause.errno in _OWN_LIMITS:
+    if _is_own_limit(cause):
         return FaultClass.INTERNAL, f"a limit of this machine: {words}"
     return FaultClass.UNREACHABLE, words
+
+
+def _is_own_limit(cause: BaseException) -> bool:
+    return isinstance(cause, OSError) and cause.errno in _OWN_LIMITS
 
 
 def _words(cause: BaseException) -> str:
     """Give the error's own words on one line, without control characters."""
     words = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-    text = " ".join((words or type(cause).__name__).split())
+    return _printable(words or type(cause).__name__)
+
+
+def _printable(words: str) -> str:
+    text = " ".join(words.split())
     return "".join(char if char.isprintable() else "?" for char in text)[:200]
