@@ -25,6 +25,8 @@ BELIEVED: Final = 0.15
 """Seconds of silence after the prompt where no probe is asked for."""
 STALLED: Final = 3.0
 """Seconds of silence in mid-output after which another end than the prompt is looked for."""
+PASSED: Final = 2000
+"""Bytes at the end in which a prompt is looked for that a message has left behind."""
 
 _ECHO_NOISE: Final = b"\x1b\x08\r\n \x07$<>\x00"
 """What may stand between the letters of an echo: redraws, wraps, marks of a scrolled line."""
@@ -33,12 +35,16 @@ _ESCAPE = re.compile(ESCAPE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """An output that is proven whole: its raw bytes between echo and prompt, pagers left out."""
+    """An output that is proven whole: its raw bytes between echo and prompt, pagers left out.
+
+    ``prompt_changed``: the command, or something during it, has led to another prompt.
+    """
 
     body: bytes
     proof: Proof | None
     attempts: int
     paged: bool
+    prompt_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,7 @@ class Asking:
         Raises `DeviceError` at the deadline and when the device has gone.
         """
         settle = 0.0 if self.console.certain else PATIENCE
-        attempt, reason, heard = 0, "", b""
+        attempt, reason, heard, prompt = 0, "", b"", self.console.template.prompt
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 body = await self._once(settle)
@@ -90,7 +96,14 @@ class Asking:
                 settle = max(3 * settle, 2 * dirty.gap, 0.25)
             else:
                 proof = self.console.proof if self.probing else None
-                return Whole(body=body, proof=proof, attempts=attempt, paged=bool(self._pages))
+                return Whole(
+                    body=body,
+                    proof=proof,
+                    attempts=attempt,
+                    paged=bool(self._pages),
+                    prompt_changed=self.console.template.prompt != prompt,
+                )
+        self.console.stream.forget()  # what was in doubt is over: it is not the next output's
         fault_class = FaultClass.PAGER if reason.startswith("pager") else FaultClass.INCOMPLETE
         return Unproven(reason=reason, heard=heard, attempts=attempt, fault_class=fault_class)
 
@@ -108,7 +121,7 @@ class Asking:
             elif (at := self._pager(start)) is not None:
                 await self._next_page(at, settle)
             else:
-                await self._go_on()
+                await self._go_on(start, STALLED + 4 * settle)
 
     async def _past_echo(self) -> int:
         """Wait for the command's echo; return where it ends."""
@@ -133,9 +146,13 @@ class Asking:
     def _redrawn_echo_end(self, heard: bytes) -> int | None:
         """Follow the command's letters in order among control bytes: a wrapped or redrawn echo."""
         at = matched = 0
+        redraw = re.compile(rb"\r(?:" + ESCAPE + rb")+" + re.escape(self.console.template.prompt))
         while matched < len(self.command):
             if at >= len(heard):
                 return None
+            if again := redraw.match(heard, at):  # the editor draws the whole line anew
+                at, matched = again.end(), 0
+                continue
             if escape := _ESCAPE.match(heard, at):
                 at = escape.end()
                 continue
@@ -192,11 +209,15 @@ class Asking:
                 ) from error
             raise
 
-    async def _go_on(self) -> None:
+    async def _go_on(self, start: int, patience: float) -> None:
         """Wait for more output; after a long silence look what stands in place of a prompt."""
         console, stream = self.console, self.console.stream
         line = stream.last_line()
-        if await stream.more(STALLED if line or self._seen else None):
+        if await stream.more(patience):
+            return
+        self._seen = self._seen or self._prompt_passed(start)
+        if not (line or self._seen):
+            await stream.more()
             return
         await self._unasked_question()
         if self._seen:
@@ -204,6 +225,13 @@ class Asking:
         if visible(line).rstrip()[-1:] in {console.template.prompt.rstrip()[-1:], b"#", b">"}:
             await console.learn()
             raise _DirtyError("prompt: it has changed")
+
+    def _prompt_passed(self, start: int) -> bool:
+        """Tell whether a prompt stands near the end, with something after it."""
+        template, heard = self.console.template, self.console.stream.heard
+        tail = bytes(heard[max(start, len(heard) - PASSED) :])
+        at_a_line = rb"(?:\A|\n)(?:\r|" + ESCAPE + rb")*" + re.escape(template.prompt)
+        return re.search(at_a_line, template.normal(tail)) is not None
 
     async def _unasked_question(self) -> None:
         stream = self.console.stream

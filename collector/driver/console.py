@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from collector.driver.questions import is_question, pager_at
+from collector.driver.questions import is_question, offers_a_choice, pager_at
 from collector.driver.stream import Stream
 from collector.driver.template import HOLE, Template, learn, visible
 from collector.model import FaultClass, Proof
@@ -85,6 +85,12 @@ class Console:
             hit = await self._answered(mark, guess, expected, gap)
             answer = bytes(stream.heard[mark:])
             template = learn(before[0], before[1], len(blanks), answer) if before else None
+            if template and offers_a_choice(template.prompt):
+                raise stream.error(
+                    FaultClass.PROMPT,
+                    f"the device shows no prompt but a choice: {_shown(template.prompt)}",
+                    "have the account begin at a command line",
+                )
             if template:
                 self.template, self.key = template, key if template.echoes else b""
                 self._typed_ahead = self.certain and await self._answers_two_lines()

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from collector.model import CommandStatus, Fault, FaultClass, Phase, Proof
 from collector.platforms import Platform, find_denial, find_end_marker, prints_log
+
+LOG_LINE: Final = "log_line"
+"""Noted of an output in which a log message stands that the command does not print."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,9 @@ class Verdict:
 
 def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> Verdict:
     """Judge a whole, cleaned output of a command; under ``least`` bytes it is suspect."""
-    if denial := find_denial(text, platform):
+    marked = find_end_marker(text, command, platform)
+    denial = find_denial(text, platform)
+    if denial and not (marked and not _ends_in(text, denial)):
         return _bad(
             text,
             CommandStatus.REJECTED,
@@ -35,7 +41,6 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
             f"the device denied the command: {_shortened(denial)}",
             "check the command for this platform and the account's privilege",
         )
-    marked = find_end_marker(text, command, platform)
     if marked is False:
         return _bad(
             text,
@@ -64,8 +69,13 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
     return Verdict(
         text=text,
         proofs=((Proof.END_MARKER,) if marked else ()) + sized,
-        notes=("log_line",) if _interleaved(command, text, platform) else (),
+        notes=(LOG_LINE,) if _interleaved(command, text, platform) else (),
     )
+
+
+def _ends_in(text: bytes, line: str) -> bool:
+    """Tell whether a line is the last; a denial that is followed by an end marker is none."""
+    return text.rstrip().endswith(line.encode())
 
 
 def _bad(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.driver.template import ESCAPE, visible
+from collector.driver.template import visible
 
 PAGER: Final = re.compile(
-    rb"(?:[<(\[ ]*-{1,5} ?[<(\[]?more\b[^\r\n]{0,60}"
+    rb"(?:[<(\[ ]*(?:-{2,5}|(?<!\w)-) ?[<(\[]?more\b[^\r\n]{0,60}"
     rb"|\(more[^\r\n]{0,40}\)"
     rb"|lines \d+-\d+[^\r\n]{0,30}"
     rb"|(?:press|hit|type) (?:any key|<?space>?|<?enter>?|<?return>?)[^\r\n]{0,70}"
@@ -33,7 +33,7 @@ PASSWORD: Final = re.compile(
     rb"(?:pass(?:word|code|phrase)[^\n]{0,40}|response)[:?] *$", re.IGNORECASE
 )
 
-USERNAME: Final = re.compile(rb"(?:log-?in|user ?name|user)(?: as)? *: *$", re.IGNORECASE)
+USERNAME: Final = re.compile(rb"(?<!last )(?:log-?in|user ?name|user)(?: as)? *: *$", re.IGNORECASE)
 
 _CONFIRM: Final = re.compile(
     rb"(?:\(?\[?y(?:es)?[/|]no?\]?\)?|\[confirm\]|\[(?:y|n|yes|no)\]|\(yes/no/\[fingerprint\]\))"
@@ -41,7 +41,23 @@ _CONFIRM: Final = re.compile(
     re.IGNORECASE,
 )
 
-_ESCAPES = re.compile(ESCAPE)
+_CHOICE: Final = re.compile(
+    rb"\b(?:accept|agree|choice|choose|continue|enter|option|press|select(?:ion)?|type)\b"
+    rb"[^\n]{0,60}[:?] *$",
+    re.IGNORECASE,
+)
+
+_TURNED_AWAY: Final = re.compile(
+    rb"no free \S+"
+    rb"|no (?:\S+ )?(?:lines?|sessions?|vtys?|terminals?) (?:is |are )?(?:available|free)"
+    rb"|\b(?:lines|sessions|vtys|terminals|connections|users|logins)\b[^\n]{0,30}"
+    rb"\b(?:busy|exceeded|in use|full|occupied|reached)"
+    rb"|too many (?:\S+ ){0,3}(?:connections|logins|sessions|users)"
+    rb"|max(?:imum|\.)? (?:\S+ ){0,3}(?:connections|lines|logins|sessions|users)"
+    rb"|(?:limit|maximum)[^\n]{0,40}(?:exceeded|reached)"
+    rb"|(?:try|come back)(?: again)? later",
+    re.IGNORECASE,
+)
 
 
 def is_question(line: bytes) -> bool:
@@ -52,6 +68,24 @@ def is_question(line: bytes) -> bool:
     """
     line = visible(line)
     return any(pattern.search(line) for pattern in (PASSWORD, USERNAME, _CONFIRM))
+
+
+def offers_a_choice(line: bytes) -> bool:
+    r"""Tell whether what looks like a prompt is a menu, or terms that are to be accepted.
+
+    >>> offers_a_choice(b"Enter your choice: "), offers_a_choice(b"switch: ")
+    (True, False)
+    """
+    return _CHOICE.search(visible(line)) is not None
+
+
+def is_turned_away(words: bytes) -> bool:
+    r"""Tell whether a device that hung up before its prompt said that it has no room.
+
+    >>> is_turned_away(b"% No free lines, try later"), is_turned_away(b"Welcome")
+    (True, False)
+    """
+    return _TURNED_AWAY.search(visible(words)) is not None
 
 
 def pager_at(line: bytes, extra: tuple[re.Pattern[bytes], ...] = ()) -> int | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from collector.driver.asking import Asking, Unproven, Whole
 from collector.driver.console import Console
-from collector.driver.judging import Verdict, judge
+from collector.driver.judging import LOG_LINE, Verdict, judge
 from collector.driver.terminal import clean, slices
 from collector.errors import DeviceError
 from collector.model import (
@@ -108,8 +108,13 @@ class DeviceSession:
                 return outcome, Verdict(text=b""), attempts
             text = await _cleaned(outcome.body)
             verdict = judge(command, text, self._platform, least=least)
-            if verdict.status not in DOUBTFUL or attempts > outcome.attempts:
+            doubtful = verdict.status in DOUBTFUL or self._disturbed(command, verdict)
+            if not doubtful or attempts > outcome.attempts:
                 return outcome, verdict, attempts
+
+    def _disturbed(self, command: str, verdict: Verdict) -> bool:
+        """Tell whether a log message stands in a configuration: the next one may be without."""
+        return command in self._platform.backup and LOG_LINE in verdict.notes
 
 
 async def _cleaned(body: bytes) -> bytes:
@@ -133,11 +138,16 @@ def _judged(
         encoding=_encoding(verdict.text),
         fault=verdict.fault,
         proofs=proofs if good else (),
-        notes=(*verdict.notes, *(("paged",) if outcome.paged else ())),
+        notes=(*verdict.notes, *_notes(outcome)),
         attempts=attempts,
         duration=duration,
         evidence=b"" if good else verdict.text[-EVIDENCE:],
     )
+
+
+def _notes(outcome: Whole) -> tuple[str, ...]:
+    noted = {"paged": outcome.paged, "prompt_changed": outcome.prompt_changed}
+    return tuple(word for word, holds in noted.items() if holds)
 
 
 def _unproven(command: str, outcome: Unproven, attempts: int, duration: float) -> CommandResult:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from collector.driver.questions import is_turned_away
 from collector.errors import DeviceError
 from collector.model import FaultClass, Phase
 
@@ -164,6 +165,12 @@ class Stream:
     def _end(self) -> DeviceError:
         if isinstance(self._ended, DeviceError):
             return self._ended
+        if self.phase is Phase.LOGIN and is_turned_away(self.last_words()):
+            return self.error(
+                FaultClass.BUSY,
+                "the device has no room for another session",
+                "close idle sessions on it, or lower the limits",
+            )
         where = "in mid-output" if self.phase is Phase.COMMAND else f"in phase {self.phase}"
         return self.error(FaultClass.DISCONNECTED, f"the device closed the session {where}")
 

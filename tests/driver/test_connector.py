@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.direct import ask, connector, device
+from support.sockets import becomes_true, open_sockets
 
 from collector.errors import DeviceError
 from collector.lab import Lab, LabDevice, LabFault
@@ -35,23 +34,6 @@ AT_COMMAND = [
     (LabFault.EOF_OUTPUT, FaultClass.DISCONNECTED),
     (LabFault.ENDLESS_OUTPUT, FaultClass.OUTPUT_LIMIT),
 ]
-
-
-def open_sockets() -> int:
-    return sum(
-        os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
-        for fd in os.listdir("/proc/self/fd")
-        if os.path.lexists(f"/proc/self/fd/{fd}")
-    )
-
-
-async def becomes_true(condition: Callable[[], bool]) -> None:
-    """Wait for what the other side of a socket does, 10 seconds at most."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become true")
 
 
 async def all_closed(lab: Lab, name: str, sockets: int) -> None:
