@@ -100,6 +100,8 @@ def translate(error: BaseException, phase: Phase) -> Fault:
     ):
         return _nothing_shared(found["kind"], found["offered"], phase)
     fault_class, message = _classified(cause, phase)
+    if fault_class is FaultClass.HOSTKEY:
+        phase = Phase.HOSTKEY  # asyncssh tells it as a part of the key exchange
     hint = _OWN_LIMIT if _is_own_limit(cause) else _HINTS.get(fault_class, "")
     return Fault(fault_class=fault_class, phase=phase, message=message, hint=hint)
 
@@ -115,11 +117,12 @@ def first_cause(error: BaseException) -> BaseException:
 
 def _nothing_shared(kind: str, offered: str, phase: Phase) -> Fault:
     """Name what the device offers: the list that was sent to it is long, and known."""
-    algorithms = [name for name in offered.split(",") if not name.startswith(_NO_ALGORITHM)]
+    named = [name for name in offered.split(",") if not name.startswith(_NO_ALGORITHM)]
+    offer = _printable(", ".join(named))
     return Fault(
         fault_class=FaultClass.KEX,
         phase=phase,
-        message=f"no {kind} algorithm is shared: the device offers only {_printable(', '.join(algorithms))}",
+        message=f"no {kind} algorithm is shared: the device offers only {offer}",
         hint=f"enable another {kind} algorithm on the device (most have "
         f"{_WANTED.get(kind, 'one')}), or renew its software",
     )

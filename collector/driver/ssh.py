@@ -13,13 +13,19 @@ import asyncssh
 
 from collector.credentials import Credential
 from collector.driver.hostkeys import KnownHosts, fingerprint
-from collector.errors import DeviceError
+from collector.errors import DeviceError, InputError
 from collector.model import Device, FaultClass, HostKeys, Phase
 
 FAST_CIPHER: Final = "^aes128-gcm@openssh.com"
 """First in the list, all others after it: 0.7 of the processor time of asyncssh's own first."""
 FAST_KEX: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
 """First in the list: 2.1 ms a handshake against 2.9 for asyncssh's first, 7.5 for group 16."""
+HOST_KEYS: Final = (
+    "+ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
+    ",rsa-sha2-512,rsa-sha2-256,ssh-rsa"
+)
+"""Behind the kinds on file for a host, so that a device whose key is now of another kind is told as
+that, and not as one with which no algorithm is shared."""
 SCREEN: Final = (511, 1000)
 """Columns and rows asked for: wide enough that no echo wraps."""
 
@@ -57,6 +63,9 @@ class Client(asyncssh.SSHClient):
         except OSError as error:
             self._refuse(f"{self._known.path} cannot be written: {error.strerror}")
             return False
+        except InputError as error:  # somebody has just written something else to it
+            self._refuse(str(error))
+            return False
         on_file = self._known.entries_for(host, port)
         if not on_file:
             self._refuse(
@@ -67,7 +76,7 @@ class Client(asyncssh.SSHClient):
         known = on_file[0]
         self._refuse(
             f"the host key has changed: {fingerprint(key)}, but {fingerprint(known)} is on file "
-            f"({self._known.path}:{self._known.line_of(known)})",
+            f"({self._known.path}:{self._known.line_of(host, port, known)})",
             "find out why before anything else; if the device was replaced, remove that line",
         )
         return False
@@ -107,6 +116,7 @@ def options(
         "config": None,
         "encryption_algs": FAST_CIPHER,
         "kex_algs": FAST_KEX,
+        "server_host_key_algs": HOST_KEYS,
         "login_timeout": seconds,
         "term_size": SCREEN,
     }

@@ -117,7 +117,6 @@ SEEN = [
     (asyncssh.ProtocolNotSupported("SSH-1"), Phase.KEX, FaultClass.KEX),
     (asyncssh.MACError("mismatch"), Phase.COMMAND, FaultClass.DISCONNECTED),
     (asyncssh.CompressionError("bad"), Phase.COMMAND, FaultClass.DISCONNECTED),
-    (asyncssh.HostKeyNotVerifiable("not trusted"), Phase.KEX, FaultClass.HOSTKEY),
     (asyncssh.PermissionDenied("denied"), Phase.AUTH, FaultClass.AUTH),
     (asyncssh.IllegalUserName("no"), Phase.AUTH, FaultClass.AUTH),
     (asyncssh.PasswordChangeRequired("expired"), Phase.AUTH, FaultClass.AUTH),
@@ -146,6 +145,12 @@ def test_each_has_its_class_and_a_next_step(
     assert fault.message
     assert fault.message.isprintable()
     assert fault.hint
+
+
+def test_a_host_key_that_asyncssh_refuses_has_a_phase_of_its_own() -> None:
+    fault = translate(asyncssh.HostKeyNotVerifiable("Host key is revoked"), Phase.KEX)
+    assert (fault.fault_class, fault.phase) == (FaultClass.HOSTKEY, Phase.HOSTKEY)
+    assert fault.message == "Host key is revoked"
 
 
 def test_our_own_fault_goes_through_as_it_is() -> None:
