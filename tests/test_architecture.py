@@ -52,6 +52,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "typer": frozenset({"cli"}),
     "click": frozenset({"cli"}),
     "uvloop": frozenset({"cli", "collect"}),
+    "keyring": frozenset({"credentials"}),
     "pydantic": frozenset({"settings", "inventory", "platforms"}),
 }
 

@@ -43,14 +43,14 @@ def list_devices(
 
 @app.command("check")
 def check(inventory: InventoryOption = None, config: ConfigOption = None) -> None:
-    """Check the configuration, the inventory and that every secret it needs is set."""
+    """Check the configuration, the inventory, and its secrets as far as that needs no fetching."""
     from collector.credentials import Credentials
     from collector.inventory import check_inventory
 
     path, known = _find(inventory, config)
     read, warnings = check_inventory(path, known_platforms=known)
     used = frozenset(device.credential for device in read.devices)
-    Credentials(read.credentials, os.environ).check(used)
+    Credentials(read.credentials, os.environ).examine(used)
     for warning in warnings:
         tell(f"collector: warning: {one_line(warning)}")
     groups = {group for device in read.devices for group in device.groups}

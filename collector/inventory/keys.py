@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from collector.model import ProofLevel, Transport
 
@@ -81,14 +90,49 @@ class DeviceKeys(SharedKeys):
     groups: list[Word] = Field(default_factory=list)
 
 
+class KeyringKeys(_Keys):
+    """An entry of the system's keyring; the user name is the credential's own where not given."""
+
+    service: Word
+    username: str = ""
+
+
+class SourceKeys(_Keys):
+    """Where a secret is fetched from: one of these."""
+
+    file: Word | None = None
+    command: Annotated[list[Word], Field(min_length=1)] | None = None
+    keyring: KeyringKeys | None = None
+    prompt: bool | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = (self.file, self.command, self.keyring, self.prompt or None)
+        if sum(each is not None for each in given) != 1:
+            raise ValueError("expected one of file, command, keyring and prompt: true")
+        return self
+
+
+def _text_or_source(value: object) -> str:
+    """Tell the form that a secret is given in; angle brackets mark it as no key."""
+    return "<source>" if isinstance(value, dict) else "<text>"
+
+
+Secret = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[SourceKeys, Tag("<source>")],
+    Discriminator(_text_or_source),
+]
+
+
 class CredentialKeys(_Keys):
-    """One credential, every field a text that may hold ``${VAR}``."""
+    """One credential: texts that may hold ``${VAR}``, and sources of secrets."""
 
     username: Word
-    password: str | None = None
-    enable: str | None = None
+    password: Secret | None = None
+    enable: Secret | None = None
     private_key: str | None = None
-    passphrase: str | None = None
+    passphrase: Secret | None = None
+    agent: bool = False
 
 
 class InventoryKeys(_Keys):

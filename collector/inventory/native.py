@@ -18,7 +18,17 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from collector.credentials import FIELDS, CredentialSpec, expand, malformed
+from collector.credentials import (
+    FIELDS,
+    Command,
+    CredentialSpec,
+    File,
+    Keyring,
+    Prompt,
+    Source,
+    expand,
+    malformed,
+)
 from collector.document import (
     Complaint,
     Document,
@@ -30,11 +40,19 @@ from collector.document import (
     typed,
 )
 from collector.errors import InputError
-from collector.inventory.keys import NAME, InventoryKeys, SharedKeys, schema
+from collector.inventory.keys import (
+    NAME,
+    InventoryKeys,
+    KeyringKeys,
+    SharedKeys,
+    SourceKeys,
+    schema,
+)
 from collector.model import Device, ProofLevel, Transport
 
 _PORTS: Final = {Transport.SSH: 22, Transport.TELNET: 23}
 _OWN: Final = frozenset({"host", "groups"})  # of the device alone
+_SWITCHES: Final = frozenset({("credentials", "agent"), ("credentials", "prompt")})  # never text
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -152,6 +170,12 @@ def _prepare_credential(document: Document, keys: dict[str, Any], loc: Loc) -> I
     for key, value in keys.items():
         if isinstance(value, str) and (messages := malformed(value)):
             yield Complaint(loc=(*loc, key), message="; ".join(messages))
+        elif isinstance(value, dict):  # a source: as templates, but for what a command is given
+            yield from _prepare_credential(document, value, (*loc, key))
+        elif isinstance(value, list):
+            for position, item in enumerate(value):
+                if isinstance(item, (int, float)):
+                    value[position] = document.text((*loc, key, position))
 
 
 def _prepare_keys(
@@ -173,7 +197,7 @@ def _prepare_keys(
 
 def _as_written(document: Document, values: dict[str, Any], loc: Loc) -> None:
     for key, value in values.items():
-        if isinstance(value, (int, float)):
+        if isinstance(value, (int, float)) and (*loc[:1], key) not in _SWITCHES:
             values[key] = document.text((*loc, key))
 
 
@@ -311,6 +335,25 @@ def _credentials(keys: InventoryKeys, document: Document) -> Iterator[tuple[str,
             name=name,
             places=MappingProxyType(places),
             folder=Path(document.name).parent,
-            **given.model_dump(),
+            username=given.username,
+            password=_secret(given.password),
+            enable=_secret(given.enable),
+            private_key=given.private_key,
+            passphrase=_secret(given.passphrase),
+            agent=given.agent,
         )
         yield name, spec
+
+
+def _secret(given: str | SourceKeys | None) -> str | Source | None:
+    """Return a secret as it is written, or what it is to be fetched from."""
+    match given:
+        case None | str():
+            return given
+        case SourceKeys(file=str(path)):
+            return File(path=path)
+        case SourceKeys(command=list(argv)):
+            return Command(argv=tuple(argv))
+        case SourceKeys(keyring=KeyringKeys(service=service, username=username)):
+            return Keyring(service=service, username=username)
+    return Prompt()
