@@ -138,15 +138,20 @@ def _judged(
         encoding=_encoding(verdict.text),
         fault=verdict.fault,
         proofs=proofs if good else (),
-        notes=(*verdict.notes, *_notes(outcome)),
+        notes=(*verdict.notes, *_notes(outcome, verdict.text)),
         attempts=attempts,
         duration=duration,
         evidence=b"" if good else verdict.text[-EVIDENCE:],
     )
 
 
-def _notes(outcome: Whole) -> tuple[str, ...]:
-    noted = {"paged": outcome.paged, "prompt_changed": outcome.prompt_changed}
+def _notes(outcome: Whole, text: bytes) -> tuple[str, ...]:
+    noted = {
+        "paged": outcome.paged,
+        "prompt_changed": outcome.prompt_changed,
+        # Of a clean output the carriage returns of its line ends are missing, and nothing else.
+        "cleaned": len(text) != len(outcome.body) - outcome.body.count(b"\r"),
+    }
     return tuple(word for word, holds in noted.items() if holds)
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import pytest
 from support import warp
 from support.hostile import Heard, heard_on_wire, heard_over_ssh, served
-from support.modes import OPENINGS, SECOND, TALKING, VERSION, Mode
+from support.modes import FIRST, LETTER_BY_LETTER, OPENINGS, SECOND, TALKING, VERSION, Mode
 from support.sockets import becomes_true, open_sockets
 
 from collector.model import CommandStatus, Phase, Proof
 
 OVER_SSH = {**{f"opening: {name}": mode for name, mode in OPENINGS.items()}, **TALKING}
-AT_ONCE = 16
+AT_ONCE = 24
 
 
 def check(mode: Mode, heard: Heard) -> None:
@@ -81,6 +81,17 @@ def test_over_a_line(name: str) -> None:
     )
     check(mode, heard)
     check_time(mode, heard, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_echo_that_is_not_understood_is_never_taken_for_one_that_is(seed: int) -> None:
+    script = LETTER_BY_LETTER.script
+    heard = warp.run(heard_on_wire(script, (FIRST, SECOND), seed=seed))
+    for result in heard.results:
+        truth = LETTER_BY_LETTER.whole if result.command == FIRST else VERSION
+        assert truth is not None
+        assert result.output in {b"", truth.replace(b"\r\n", b"\n")}
+        assert (result.output == b"") is (result.status is not CommandStatus.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,15 +105,15 @@ class Actor:
                 await step(self)
 
     async def _answer(self, command: str) -> None:
+        time = self._asked[command]
+        self._asked[command] += 1
         if command and not command.startswith(_SETTINGS):
             answers = self._script.answers.get(command, (self._script.unknown,))
-            await self.play(answers[min(self._asked[command], len(answers) - 1)])
+            await self.play(answers[min(time, len(answers) - 1)])
         await self.play((self.prompt,))
         late = self._script.late.get(command, ())
-        if self._asked[command] < len(late):
-            task = asyncio.create_task(self.play(late[self._asked[command]]))
-            self._chatting.add(task)
-        self._asked[command] += 1
+        if time < len(late):
+            self._chatting.add(asyncio.create_task(self.play(late[time])))
 
     def _feed_while_reading(self, data: bytes) -> None:
         """Take one line at most; what comes before it was answered is lost."""
@@ -241,6 +241,7 @@ async def heard_on_wire(
     limits: Timeouts | None = None,
     output_limit: int = 1 << 26,
     idle: float = 0.0,
+    seed: int = 1,
 ) -> Heard:
     """Do the same without a network; to be run in warped time."""
     line: asyncio.Queue[bytes] = asyncio.Queue()
@@ -253,7 +254,7 @@ async def heard_on_wire(
 
     async def opened() -> DeviceSession:
         stream.allow(chosen.login, Phase.LOGIN)
-        console = Console(stream, newline=b"\n", editor_key=CTRL_E, rng=random.Random(1))
+        console = Console(stream, newline=b"\n", editor_key=CTRL_E, rng=random.Random(seed))
         await login.log_in(console, known, Credential(username="admin", enable="enable"))
         return DeviceSession(console, known, proof=ProofLevel.FULL, hang_up=_drained)
 

@@ -364,22 +364,32 @@ BYTES: Mapping[str, Mode] = {
     ),
     "utf-8 cut in a letter": plain(b"Z\xc3", 0.05, b"\xbcrich\r\n"),
     "colours": Mode(
-        script=answering((b"\x1b[1;32mone\x1b[0m\r\n\x1b]0;title\x07two\r\n",)), whole=b"one\ntwo\n"
+        script=answering((b"\x1b[1;32mone\x1b[0m\r\n\x1b]0;title\x07two\r\n",)),
+        whole=b"one\ntwo\n",
+        notes=("cleaned",),
     ),
     "colours split over packets": Mode(
         script=answering(
             (b"\x1b", 0.02, b"[1;3", 0.02, b"2mone\x1b[", 0.02, b"0m\r\ntwo\x1b", 0.02, b"[m\r\n")
         ),
         whole=b"one\ntwo\n",
+        notes=("cleaned",),
     ),
     "backspaces": Mode(
-        script=answering((b"10%\x08\x08\x08100%\r\nabc\x08 \x08d\r\n",)), whole=b"100%\nabd\n"
+        script=answering((b"10%\x08\x08\x08100%\r\nabc\x08 \x08d\r\n",)),
+        whole=b"100%\nabd\n",
+        notes=("cleaned",),
     ),
     "returns": Mode(
         script=answering((b"10%\r100%\r\nend\r\r\n",)),
         whole=b"100%\nend\n",
+        notes=("cleaned",),
     ),
-    "NUL and BEL": Mode(script=answering((b"o\0ne\x07\r\n\0\r\ntwo\r\n",)), whole=b"one\n\ntwo\n"),
+    "NUL and BEL": Mode(
+        script=answering((b"o\0ne\x07\r\n\0\r\ntwo\r\n",)),
+        whole=b"one\n\ntwo\n",
+        notes=("cleaned",),
+    ),
     "a coloured prompt": plain(LINES, like=Script(prompt=b"\x1b[1mr1\x1b[0m# ")),
     "a screen erased before each prompt": plain(LINES, like=Script(prompt=b"\x1b[H\x1b[Jr1# ")),
     "a prompt with NUL and BEL": plain(LINES, like=Script(prompt=b"\0\x07r1#")),
@@ -517,11 +527,6 @@ ECHOES: Mapping[str, Mode] = {
     "in pieces": plain(LINES, like=Script(echo=_in_pieces)),
     "redrawn": plain(LINES, like=Script(echo=_redrawn)),
     "redrawn on the way": plain(LINES, like=Script(echo=_redrawn_on_the_way)),
-    "redrawn letter by letter": Mode(
-        script=answering((LINES,), like=Script(echo=_redrawn_letter_by_letter)),
-        fault=FaultClass.PROMPT,
-        phase=Phase.LOGIN,
-    ),
     "none": plain(LINES, like=Script(discipline=Echo.NONE)),
     "at once": plain(LINES, like=Script(discipline=Echo.AT_ONCE)),
     "readline": plain(LINES, like=Script(discipline=Echo.READLINE)),
@@ -576,6 +581,9 @@ OPENINGS: Mapping[str, Mode] = {
         limits=SHORT,
     ),
 }
+
+LETTER_BY_LETTER = plain(LINES, like=Script(echo=_redrawn_letter_by_letter))
+"""An editor that no device is known to have: its answer to blanks depends on their number."""
 
 TALKING: Mapping[str, Mode] = {
     f"{group}: {name}": mode
