@@ -179,12 +179,13 @@ class _AboveBar:
 
 def _execute(plan: Plan, wish: Wish) -> RunOutcome:
     from collector.cli.progress import Watcher
-    from collector.collect import execute, loop_factory
+    from collector.collect import credentials_of, execute, loop_factory
 
+    credentials = credentials_of(plan)
     view = make_view(wish.shape) if wish.shape else None
     watcher = Watcher(bar=wish.bar, view=view, data=standard_output() if view else None)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(execute(plan, observe=watcher))
+        return runner.run(execute(plan, observe=watcher, credentials=credentials))
 
 
 def _tell_end(outcome: RunOutcome, wish: Wish) -> None:

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from collector import log
 from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
 from collector.collect.ending import Ending
-from collector.collect.plan import Plan, assign, check_harmless, platforms_of, prepare
+from collector.collect.plan import Plan, Tie, assign, check_harmless, platforms_of, prepare
 from collector.collect.redaction import redactor
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
@@ -110,27 +110,30 @@ async def run(
 
 
 async def execute(
-    plan: Plan, *, observe: Observer = unobserved, connector: Connector | None = None
+    plan: Plan,
+    *,
+    observe: Observer = unobserved,
+    connector: Connector | None = None,
+    credentials: Credentials | None = None,
 ) -> RunOutcome:
-    """Do what was planned; see `run`. Owns SIGINT and SIGTERM while it lasts."""
-    from collector.credentials import Credentials
-    from collector.engine import Stop
-    from collector.store import RunWriter
+    """Do what was planned; see `run`. Owns SIGINT and SIGTERM while it lasts.
 
-    credentials = Credentials(plan.inventory.credentials, os.environ)
-    names = _names(plan.assignments)
-    await asyncio.to_thread(credentials.check, names)
+    ``credentials``: those of the plan, where they were obtained before: see `credentials_of`.
+    """
+    from collector.engine import Stop
+
+    held = credentials or await asyncio.to_thread(credentials_of, plan)
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
-    connect = connector or _connector(settings, plan.platforms, credentials)
+    connect = connector or _connector(settings, plan.platforms, held)
     stop = Stop()
     ending = Ending(stop)
     started = time.monotonic()
-    redact = redactor(_secrets(credentials, names))
+    redact = redactor(_secrets(held, _names(plan.assignments)))
     with ending.watching(settings.timeouts.run):
-        async with await RunWriter.create(settings.output, _header(plan), redact=redact) as writer:
+        async with await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id):
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
-                tally = Tally()
+                tally = _tally(plan)
                 results = _all_results(
                     plan, _results(plan.assignments, connect, settings, stop), ending
                 )
@@ -138,6 +141,36 @@ async def execute(
                 await delivery.deliver(results, observe, plan.total)
                 outcome = await _finish(writer, tally, ending, time.monotonic() - started)
     return _with_problem(outcome, delivery.problem)
+
+
+def credentials_of(plan: Plan) -> Credentials:
+    """Obtain what the run needs to log in; blocking, and it may ask a person.
+
+    A program that asks does so in its main thread, before there is an event loop: an interrupt then
+    ends the question. Raises InputError.
+    """
+    from collector.credentials import Credentials
+
+    credentials = Credentials(plan.inventory.credentials, os.environ)
+    credentials.check(_names(plan.assignments))
+    return credentials
+
+
+async def _writer(plan: Plan, redact: Callable[[bytes], bytes]) -> RunWriter:
+    from collector.store import RunWriter
+
+    again, header = plan.again, _header(plan)
+    if again is None or again.tie is not Tie.CONTINUES:
+        return await RunWriter.create(plan.settings.output, header, redact=redact)
+    return await RunWriter.resume(again.run, header, asked=frozenset(header.order), redact=redact)
+
+
+def _tally(plan: Plan) -> Tally:
+    """Start the count: a run that goes on in its own folder ends as one."""
+    tally = Tally()
+    for result in plan.again.kept if plan.again else ():
+        tally.count(result)
+    return tally
 
 
 async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: float) -> RunOutcome:
@@ -250,4 +283,18 @@ def _header(plan: Plan) -> RunHeader:
         selection=plan.selection,
         order=[device.name for device in plan.inventory.devices if device.name in chosen],
         command=shlex.join(("collector", *sys.argv[1:])),
+        inventory=str(Path(plan.inventory.source).absolute()),
+        commands=_commands(plan),
+        failed_of=_tied(plan, Tie.REPEATS),
+        resume_of=_tied(plan, Tie.RESUMES),
     )
+
+
+def _commands(plan: Plan) -> dict[str, Sequence[str]]:
+    """Say what each platform is asked: every device of one has the same commands."""
+    idle: dict[str, Sequence[str]] = {device.platform: () for device in plan.idle}
+    return idle | {one.device.platform: one.commands for one in plan.assignments}
+
+
+def _tied(plan: Plan, tie: Tie) -> str:
+    return plan.again.run.name if plan.again and plan.again.tie is tie else ""
