@@ -6,27 +6,38 @@ The rest of the program needs `RunWriter` and the readers; the modules of this r
 from collector.store.history import last_good_sizes
 from collector.store.journal import read_journal
 from collector.store.manifest import read_manifest
+from collector.store.past import PastRun, find_run, latest_run, newest_first, past_run, read_run
 from collector.store.rows import (
     SCHEMA,
     CommandRow,
     DeviceRow,
     Manifest,
     RunEnd,
+    RunFile,
     RunHeader,
 )
-from collector.store.run import latest_run
+from collector.store.verification import Finding, Kind, Verification
 from collector.store.writer import RunWriter
 
 __all__ = [
     "SCHEMA",
     "CommandRow",
     "DeviceRow",
+    "Finding",
+    "Kind",
     "Manifest",
+    "PastRun",
     "RunEnd",
+    "RunFile",
     "RunHeader",
     "RunWriter",
+    "Verification",
+    "find_run",
     "last_good_sizes",
     "latest_run",
+    "newest_first",
+    "past_run",
     "read_journal",
     "read_manifest",
+    "read_run",
 ]

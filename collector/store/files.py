@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import threading
@@ -20,6 +21,7 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 _CHUNK = 1 << 20
+_BESIDE = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _HINTS = {
     errno.ENOSPC: "free some space on the disk, then run again",
     errno.EDQUOT: "the disk quota is used up: free some space, then run again",
@@ -107,6 +109,15 @@ def sweep(folder: Path, keep: frozenset[str]) -> None:
         for entry in entries:
             if entry.name not in keep and not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
+
+
+def is_leftover(path: Path) -> bool:
+    """Tell whether a name is that of a file that was still being written.
+
+    >>> is_leftover(Path("out/.0123456789abcdef.tmp")), is_leftover(Path("out/show_clock.txt"))
+    (True, False)
+    """
+    return _BESIDE.fullmatch(path.name) is not None
 
 
 def flush_folder(path: Path) -> None:

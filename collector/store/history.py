@@ -10,6 +10,7 @@ from pathlib import Path
 
 from collector.errors import InputError
 from collector.store.journal import read_journal
+from collector.store.past import newest_first
 
 RUNS = 30
 """Runs walked back for a device that has failed for long; what is older counts as unknown."""
@@ -24,7 +25,7 @@ def last_good_sizes(output: Path, wanted: Mapping[str, Iterable[str]]) -> Sizes:
     """
     missing = {(device, command) for device, commands in wanted.items() for command in commands}
     found: dict[str, dict[str, int]] = {}
-    for run in _newest_first(output)[:RUNS]:
+    for run in newest_first(output)[:RUNS]:
         if not missing:
             break
         try:
@@ -37,12 +38,3 @@ def last_good_sizes(output: Path, wanted: Mapping[str, Iterable[str]]) -> Sizes:
         except (InputError, KeyError, TypeError):
             continue
     return found
-
-
-def _newest_first(output: Path) -> list[Path]:
-    """Give the run folders; their names begin with the time they were started."""
-    try:
-        runs = [path for path in (output / "runs").iterdir() if not path.is_symlink()]
-    except OSError:
-        return []
-    return sorted((path for path in runs if path.is_dir()), reverse=True)

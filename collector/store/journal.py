@@ -10,12 +10,12 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.errors import InputError
-from collector.store.files import FILE_MODE, SharedFlush
+from collector.store.files import FILE_MODE, SharedFlush, written_beside
 from collector.store.rows import DeviceRow, encode
 
 JOURNAL = "journal.jsonl"
@@ -49,6 +49,34 @@ class Journal:
         """Start a journal where there is none yet."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return cls(path, os.open(path, flags, FILE_MODE))
+
+    @classmethod
+    def open(cls, path: Path) -> Journal:
+        """Open a journal that has no line yet."""
+        return cls(path, os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+
+    @classmethod
+    def reopen(cls, path: Path, without: Collection[str]) -> Journal:
+        """Go on with a journal, less what a kill has cut and the rows of the devices ``without``.
+
+        The old journal stands until the new one is whole on the disk.
+        """
+        kept: dict[str, Line] = {}
+        end = 0
+        with written_beside(path) as file:
+            for row in last_rows(path.parent):
+                if row["name"] not in without:
+                    line = encode(row)
+                    kept[row["name"]] = Line(offset=end, length=len(line), status=row["status"])
+                    end += file.write(line + b"\n")
+        journal = cls.open(path)
+        journal._lines, journal._end = kept, end
+        return journal
+
+    @property
+    def names(self) -> Collection[str]:
+        """The devices that have a row."""
+        return self._lines.keys()
 
     def append(self, row: DeviceRow) -> None:
         """Write a row and flush it; after an `OSError` the journal is as it was before."""
@@ -110,10 +138,19 @@ def read_journal(run_folder: Path) -> Iterator[DeviceRow]:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
+def last_rows(run_folder: Path) -> Iterator[DeviceRow]:
+    """Give the row of each device that counts, its last one; see `read_journal`."""
+    last = {row["name"]: number for number, row in enumerate(read_journal(run_folder))}
+    for number, row in enumerate(read_journal(run_folder)):
+        if last.get(row["name"]) == number:
+            yield row
+
+
 def _row(path: Path, number: int, line: bytes) -> DeviceRow:
     try:
         row: DeviceRow = json.loads(line)
-    except ValueError as error:
+        _ = row["name"], row["status"], row["commands"]
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}:{number}: expected a JSON object, found a damaged line"
         ) from error

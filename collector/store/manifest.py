@@ -1,14 +1,14 @@
 """``manifest.json``: the truth about a run, written once at its end.
 
 Owns its layout (valid JSON with a line per device, so that it can be searched by line) and the
-reading of it. The device rows are copied from the journal one by one: writing the manifest of ten
-thousand devices takes no more memory than that of ten.
+reading of it, whole or by line. The device rows are copied from the journal one by one: writing the
+manifest of ten thousand devices takes no more memory than that of ten.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,9 @@ from collector.store.files import written_beside
 from collector.store.journal import Journal
 from collector.store.rows import (
     SCHEMA,
+    DeviceRow,
     Manifest,
+    ManifestHead,
     RunEnd,
     RunRow,
     encode,
@@ -27,6 +29,9 @@ from collector.store.rows import (
 )
 
 MANIFEST = "manifest.json"
+
+_DEVICES = b'"devices": ['
+_SOMETIMES = ("failed_of", "resume_of", "resumed")
 
 
 def write_manifest(
@@ -48,16 +53,63 @@ def read_manifest(run_folder: Path) -> Manifest:
     path = run_folder / MANIFEST
     try:
         manifest: Manifest = json.loads(path.read_bytes())
-        schema = manifest["schema"]
+        _check_schema(path, manifest)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: the run has not ended") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: expected the manifest of a run, found something else") from None
-    if schema != SCHEMA:
-        raise InputError(f"{path}: schema: expected {SCHEMA}, found {schema!r}")
+        raise _foreign(path) from None
     return manifest
+
+
+def read_head(run_folder: Path) -> ManifestHead | None:
+    """Read a manifest up to its devices; None when there is none."""
+    path = run_folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            head: ManifestHead = json.loads(b"".join(_head_lines(file)) + _DEVICES + b"]}")
+        _check_schema(path, head)
+        del head["devices"]  # type: ignore[typeddict-item]  # an empty list, to make it JSON
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        raise _foreign(path) from None
+    return head
+
+
+def device_rows(run_folder: Path) -> Iterator[DeviceRow]:
+    """Give the rows of a manifest one by one; `InputError` where one is damaged or missing."""
+    path = run_folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            for _ in _head_lines(file):
+                pass
+            while (line := file.readline().strip()) != b"]":
+                row: DeviceRow = json.loads(line.removesuffix(b","))
+                yield row
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except ValueError:
+        raise _foreign(path) from None
+
+
+def _head_lines(file: BinaryIO) -> Iterator[bytes]:
+    while (line := file.readline()).strip() != _DEVICES:
+        if not line:
+            raise ValueError("no devices")
+        yield line
+
+
+def _check_schema(path: Path, head: ManifestHead) -> None:
+    if head["schema"] != SCHEMA:
+        raise InputError(f"{path}: schema: expected {SCHEMA}, found {head['schema']!r}")
+
+
+def _foreign(path: Path) -> InputError:
+    return InputError(f"{path}: expected the manifest of a run, found something else")
 
 
 def _write_head(file: BinaryIO, run: RunRow, end: RunEnd, journal: Journal) -> None:
@@ -74,6 +126,7 @@ def _write_head(file: BinaryIO, run: RunRow, end: RunEnd, journal: Journal) -> N
         "settings_digest": run["settings_digest"],
         "inventory_digest": run["inventory_digest"],
         "selection": run["selection"],
+        **{key: value for key, value in run.items() if key in _SOMETIMES},
         "totals": _totals(journal),
     }
     entries = (encode({key: value})[1:-1] for key, value in head.items())

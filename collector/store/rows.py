@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from collector.model import CommandResult, DeviceResult, Fault, Status
 
@@ -58,7 +58,11 @@ DeviceRow = TypedDict(
 
 
 class RunRow(TypedDict):
-    """What is known of a run when it starts: ``run.json``, and the head of the manifest."""
+    """What ``run.json`` and the manifest both begin with; the last three only where they apply.
+
+    ``failed_of`` and ``resume_of`` name the run whose devices are asked once more. ``resumed`` has
+    an entry for each time that the run itself was taken up again.
+    """
 
     schema: int
     run_id: str
@@ -68,16 +72,35 @@ class RunRow(TypedDict):
     settings_digest: str
     inventory_digest: str
     selection: dict[str, object]
+    failed_of: NotRequired[str]
+    resume_of: NotRequired[str]
+    resumed: NotRequired[list[dict[str, str]]]
 
 
-class Manifest(RunRow):
-    """The whole of ``manifest.json``."""
+class RunFile(RunRow):
+    """The whole of ``run.json``: what is needed to go on with the run, or to repeat a part of it.
+
+    ``commands`` by platform, ``planned`` the names of all devices of the run, in order.
+    """
+
+    inventory: NotRequired[str]
+    commands: NotRequired[dict[str, list[str]]]
+    planned: NotRequired[list[str]]
+
+
+class ManifestHead(RunRow):
+    """``manifest.json`` without its devices."""
 
     finished: str
     duration_s: float
     state: str
     exit_status: int
     totals: dict[str, int]
+
+
+class Manifest(ManifestHead):
+    """The whole of ``manifest.json``."""
+
     devices: list[DeviceRow]
 
 
@@ -87,6 +110,7 @@ class RunHeader:
 
     ``order`` names the devices as the inventory has them; the manifest follows it. ``command`` is
     told to a run that finds the folder locked. ``selection`` is kept as it is: plain JSON values.
+    ``inventory`` is the path of the file, ``commands`` what is asked of each platform.
     """
 
     started: datetime
@@ -97,6 +121,10 @@ class RunHeader:
     selection: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     order: Sequence[str] = ()
     command: str = ""
+    inventory: str = ""
+    commands: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    failed_of: str = ""
+    resume_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +146,9 @@ class Stored:
     sha256: str
 
 
-def run_row(run_id: str, header: RunHeader) -> RunRow:
+def run_file(run_id: str, header: RunHeader) -> RunFile:
     """Describe a run that starts."""
-    return {
+    row: RunFile = {
         "schema": SCHEMA,
         "run_id": run_id,
         "started": utc(header.started),
@@ -129,7 +157,25 @@ def run_row(run_id: str, header: RunHeader) -> RunRow:
         "settings_digest": header.settings_digest,
         "inventory_digest": header.inventory_digest,
         "selection": dict(header.selection),
+        "inventory": header.inventory,
+        "commands": {name: list(asked) for name, asked in header.commands.items()},
+        "planned": list(header.order),
     }
+    if header.failed_of:
+        row["failed_of"] = header.failed_of
+    if header.resume_of:
+        row["resume_of"] = header.resume_of
+    return row
+
+
+def resumed(row: RunFile, header: RunHeader) -> RunFile:
+    """Describe a run that is taken up again, by one that starts now."""
+    entry = {
+        "at": utc(header.started),
+        "settings_digest": header.settings_digest,
+        "inventory_digest": header.inventory_digest,
+    }
+    return {**row, "resumed": [*row.get("resumed", ()), entry]}
 
 
 def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceRow:

@@ -1,4 +1,4 @@
-"""A run folder while it is being written: lock, journal, files, and the link to the newest run.
+"""A run folder while it is being written: journal, files, and the link to the newest run.
 
 Owns the order in which things reach the disk: a device's files, then its journal line; all lines,
 then the manifest; the manifest, then ``latest``. So nothing on disk ever names what is not there.
@@ -7,31 +7,18 @@ Every method blocks; ``store`` may be called from several threads. Refuses to kn
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
-import shutil
 import threading
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from collector.errors import Exit, StorageError
 from collector.model import DeviceResult, Fault, FaultClass, Phase, Status
-from collector.store.files import (
-    SharedFlush,
-    cause,
-    flush_folder,
-    make_folder,
-    point_link,
-    remedy,
-    write_file,
-)
-from collector.store.journal import JOURNAL, Journal
-from collector.store.lock import Holder, OutputLock
-from collector.store.manifest import MANIFEST, write_manifest
-from collector.store.names import folder_problem, run_name
+from collector.store.files import cause, flush_folder, point_link, remedy
+from collector.store.folder import RunFolder, new_folder, old_folder
+from collector.store.manifest import write_manifest
+from collector.store.names import folder_problem
 from collector.store.outputs import (
     DEVICES,
     Kept,
@@ -41,25 +28,11 @@ from collector.store.outputs import (
     store_outputs,
     unstored,
 )
-from collector.store.rows import DeviceRow, RunEnd, RunHeader, device_row, encode, run_row
+from collector.store.past import LATEST, latest_run
+from collector.store.rows import DeviceRow, RunEnd, RunHeader, device_row
 
-RUNS = "runs"
-LATEST = "latest"
-RUN_FILE = "run.json"
-
-_TOKEN_BYTES = 3
-_TRIES = 16
 _WITH_EVIDENCE = frozenset({Status.FAILED, Status.PARTIAL})
 _OVERRULED = frozenset({Exit.OK, Exit.SOME_FAILED, Exit.ALL_FAILED, Exit.BREAKER})
-
-
-def latest_run(output: Path) -> Path | None:
-    """Find the newest run that ran to its end; None when there is none."""
-    try:
-        run = (output / RUNS / LATEST).resolve(strict=True)
-    except (OSError, RuntimeError):  # RuntimeError: links that lead to each other
-        return None
-    return run if (run / MANIFEST).is_file() else None
 
 
 class Problems:
@@ -80,37 +53,38 @@ class Problems:
 class OpenRun:
     """One run being written; the lock of its output folder is held until ``close``.
 
-    ``opened`` closes what ``open`` opened: the lock, the journal and the folder of the devices.
+    ``order`` names the devices in the order of the manifest.
     """
 
-    def __init__(
-        self,
-        *,
-        folder: Path,
-        header: RunHeader,
-        redact: Redact,
-        previous: Path | None,
-        journal: Journal,
-        devices: SharedFlush,
-        opened: ExitStack,
-    ) -> None:
-        self.folder = folder
+    def __init__(self, run: RunFolder, redact: Redact, *, order: Sequence[str]) -> None:
+        self.folder = run.path
         self.problems = Problems()
-        self._header = header
+        self._row = run.row
+        self._order = order
         self._redact = redact
-        self._previous = previous
-        self._journal = journal
-        self._devices = devices
-        self._opened = opened
+        self._previous = latest_run(run.path.parent.parent)
+        self._journal = run.journal
+        self._devices = run.devices
+        self._opened = run.opened
         self._unrecorded: dict[str, DeviceRow] = {}
 
     @classmethod
     def open(cls, output: Path, header: RunHeader, redact: Redact) -> OpenRun:
         """Lock ``output`` and make a run folder in it; `LockedError` or `StorageError` when not."""
-        try:
-            return cls._open(output, header, redact)
-        except OSError as error:
-            raise StorageError(_line(f"cannot write to {output}", error)) from error
+        with _writable(output):
+            return cls(new_folder(output, header), redact, order=header.order)
+
+    @classmethod
+    def reopen(
+        cls, folder: Path, header: RunHeader, redact: Redact, asked: Collection[str]
+    ) -> OpenRun:
+        """Go on with a run that was killed; what it has of the devices ``asked`` is dropped.
+
+        Raises `InputError` when it has ended, else as `open` does.
+        """
+        with _writable(folder):
+            run = old_folder(folder, header, asked)
+            return cls(run, redact, order=run.row.get("planned", ()))
 
     def store(self, result: DeviceResult) -> DeviceResult:
         """Write all that is kept of one device; give back the result as it was recorded."""
@@ -147,35 +121,6 @@ class OpenRun:
         """Let go of the lock and the files; harmless when done twice."""
         self._opened.close()
 
-    @classmethod
-    def _open(cls, output: Path, header: RunHeader, redact: Redact) -> OpenRun:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        make_folder(output)
-        with ExitStack() as opened, ExitStack() as failed:
-            holder = Holder(since=header.started, command=header.command)
-            lock = OutputLock.acquire(output, holder)
-            opened.callback(lock.release)
-            folder = _new_folder(output, header.started)
-            failed.callback(shutil.rmtree, folder, ignore_errors=True)
-            make_folder(folder / DEVICES)
-            write_file(folder / RUN_FILE, encode({**run_row(folder.name, header)}) + b"\n")
-            journal = Journal.create(folder / JOURNAL)
-            opened.callback(journal.close)
-            devices = os.open(folder / DEVICES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            opened.callback(os.close, devices)
-            flush_folder(folder)
-            flush_folder(folder.parent)
-            failed.pop_all()
-            return cls(
-                folder=folder,
-                header=header,
-                redact=redact,
-                previous=latest_run(output),
-                journal=journal,
-                devices=SharedFlush(devices),
-                opened=opened.pop_all(),
-            )
-
     def _store_outputs(self, result: DeviceResult) -> Kept:
         kept = store_outputs(self.folder, self._previous, result)
         if not any(kept.stored):
@@ -205,8 +150,7 @@ class OpenRun:
     def _write_manifest(self, end: RunEnd) -> Path:
         if self.problems.count and end.exit_status in _OVERRULED:
             end = replace(end, exit_status=Exit.STORAGE)
-        row = run_row(self.folder.name, self._header)
-        manifest = write_manifest(self.folder, row, end, self._journal, self._header.order)
+        manifest = write_manifest(self.folder, self._row, end, self._journal, self._order)
         flush_folder(self.folder)
         return manifest
 
@@ -225,15 +169,12 @@ class OpenRun:
         return f"{self.folder}: {self.problems.first}" + (f" (and {more} more)" if more else "")
 
 
-def _new_folder(output: Path, started: datetime) -> Path:
-    runs = output / RUNS
-    if make_folder(runs):
-        flush_folder(output)
-    for _ in range(_TRIES):
-        folder = runs / run_name(started, secrets.token_hex(_TOKEN_BYTES))
-        if make_folder(folder):
-            return folder
-    raise FileExistsError(errno.EEXIST, "No free name for a run folder", str(runs))
+@contextmanager
+def _writable(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_line(f"cannot write to {place}", error)) from error
 
 
 def _line(what: str, error: OSError) -> str:

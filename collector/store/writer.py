@@ -13,6 +13,7 @@ The threads are the store's own: those of the loop's default executor may all ha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from collector.store.run import OpenRun
 _THREADS = 4
 
 _open = aiofiles.os.wrap(OpenRun.open)
+_reopen = aiofiles.os.wrap(OpenRun.reopen)
 _store = aiofiles.os.wrap(OpenRun.store)
 _end = aiofiles.os.wrap(OpenRun.end)
 
@@ -37,7 +39,7 @@ def _unchanged(evidence: bytes) -> bytes:
 
 
 class RunWriter:
-    """One run being written; made by `create`, ended by `finish`.
+    """One run being written; made by `create` or `resume`, ended by `finish`.
 
     Leaving ``async with`` without `finish` lets go of the folder and writes no manifest: the run
     then reads as one that was killed.
@@ -58,8 +60,29 @@ class RunWriter:
         ``redact`` takes the secrets out of what is kept of failed devices. Raises `LockedError`
         when another run holds the folder, `StorageError` when it cannot be written to.
         """
-        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
-        opening = asyncio.ensure_future(_open(output, header, redact, executor=threads))
+        threads = _new_threads()
+        return await cls._opened(_open(output, header, redact, executor=threads), threads)
+
+    @classmethod
+    async def resume(
+        cls,
+        folder: Path,
+        header: RunHeader,
+        *,
+        asked: Collection[str],
+        redact: Redact = _unchanged,
+    ) -> RunWriter:
+        """Go on with a run that was killed, to write what the devices ``asked`` give now.
+
+        What it had of them is removed; of the header counts what is new: time, digests, command.
+        Raises `InputError` when the run has ended, else as `create` does.
+        """
+        threads = _new_threads()
+        return await cls._opened(_reopen(folder, header, redact, asked, executor=threads), threads)
+
+    @classmethod
+    async def _opened(cls, work: Awaitable[OpenRun], threads: ThreadPoolExecutor) -> RunWriter:
+        opening = asyncio.ensure_future(work)
         try:
             return cls(await asyncio.shield(opening), threads)
         except BaseException:
@@ -148,6 +171,10 @@ class RunWriter:
         # still be running, and must not meet a closed journal.
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._run.close()
+
+
+def _new_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
 
 def _close_opened(opening: asyncio.Future[OpenRun]) -> None:

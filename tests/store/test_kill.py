@@ -47,7 +47,8 @@ def _check(output: Path, *, ended: bool) -> None:
 
 
 def _is_run(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    unborn = path.name.startswith(".")  # killed before the folder had its name
+    return path.is_dir() and not path.is_symlink() and not unborn
 
 
 def _check_files(run: Path, generation: int) -> None:
