@@ -9,16 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.errors import InputError
-from collector.model import Assignment, Device
+from collector.model import Assignment, Device, DeviceResult
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory
     from collector.platforms import Platform
     from collector.settings import Job, Settings
+
+
+class Tie(StrEnum):
+    """How a run is tied to an earlier one: the same, or a new one that names it by this word."""
+
+    CONTINUES = "continues"
+    RESUMES = "resume_of"
+    REPEATS = "failed_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The earlier run, by its folder, that a plan goes on with or repeats a part of.
+
+    ``kept`` are the results that stay where it is continued, without their outputs; ``gone`` the
+    devices that would be asked, and are not in the inventory any more.
+    """
+
+    run: Path
+    tie: Tie
+    kept: tuple[DeviceResult, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +60,7 @@ class Plan:
     assignments: tuple[Assignment, ...]
     idle: tuple[Device, ...] = ()
     selection: Mapping[str, object] = field(default_factory=dict)
+    again: Again | None = None
 
     @property
     def total(self) -> int:
@@ -64,7 +89,7 @@ def prepare(
     chosen = select(inventory.devices, limits)
     assignments, idle = assign(chosen, settings, platforms, commands=commands, job=job)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
-    assignments = _with_floors(assignments, settings, platforms)
+    assignments = with_floors(assignments, settings, platforms)
     return Plan(
         settings=settings,
         inventory=inventory,
@@ -94,8 +119,8 @@ def assign(
     """Give each device its commands; the second part are those for which there is none."""
     from collector.platforms import plan
 
-    asked = tuple(_checked(commands or ()))
-    work = None if asked else _job(settings, job)
+    asked = tuple(checked(commands or ()))
+    work = None if asked else job_of(settings, job)
     everyone = [
         Assignment(
             device=device,
@@ -137,7 +162,7 @@ def check_harmless(
         raise InputError(*problems)
 
 
-def _with_floors(
+def with_floors(
     assignments: tuple[Assignment, ...], settings: Settings, platforms: Mapping[str, Platform]
 ) -> tuple[Assignment, ...]:
     """Say under how many bytes a configuration is suspect, where a last good one is stored."""
@@ -164,7 +189,8 @@ def _with_floors(
     )
 
 
-def _job(settings: Settings, name: str | None) -> Job:
+def job_of(settings: Settings, name: str | None) -> Job:
+    """Give the job of that name, the settings' default when None."""
     wanted = name or settings.job
     if wanted not in settings.jobs:
         known = ", ".join(sorted(settings.jobs))
@@ -172,7 +198,7 @@ def _job(settings: Settings, name: str | None) -> Job:
     return settings.jobs[wanted]
 
 
-def _checked(commands: Sequence[str]) -> Iterator[str]:
+def checked(commands: Sequence[str]) -> Iterator[str]:
     """Let through what is one line of text: a line end inside would be a second command unseen."""
     for command in commands:
         if not command.strip():
