@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -20,15 +21,19 @@ THREADS: Final = 64
 
 
 class Resolver:
-    """Looks names up in daemon threads, `THREADS` at a time."""
+    """Looks names up in daemon threads, `THREADS` at a time.
 
-    def __init__(self) -> None:
+    ``look_up`` is the blocking call, with the host, the port and `getaddrinfo`'s flags.
+    """
+
+    def __init__(self, look_up: Callable[[str, int, int], list[Address]] | None = None) -> None:
+        self._look_up = look_up or _looked_up
         self._places = asyncio.Semaphore(THREADS)
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """Give the addresses of a host, best first; raises `socket.gaierror` or `UnicodeError`."""
         if _is_address(host):
-            return _looked_up(host, port, socket.AI_NUMERICHOST)
+            return self._look_up(host, port, socket.AI_NUMERICHOST)
         async with self._places:
             return await self._in_a_thread(host, port)
 
@@ -48,7 +53,7 @@ class Resolver:
             addresses: list[Address] = []
             failure: Exception | None = None
             try:
-                addresses = _looked_up(host, port, 0)
+                addresses = self._look_up(host, port, 0)
             except (OSError, UnicodeError) as error:
                 failure = error
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
@@ -67,7 +72,11 @@ async def connected(addresses: list[Address], seconds: float) -> socket.socket:
     end = loop.time() + seconds
     error: OSError = TimeoutError()
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as failure:  # a machine without IPv6, say: the next may be of another kind
+            error = failure
+            continue
         sock.setblocking(False)
         try:
             async with asyncio.timeout((end - loop.time()) / left):

@@ -1,7 +1,7 @@
 """A small terminal: what a person would have read of the bytes that a device sent.
 
 Owns the cleaning of an output: carriage returns, backspaces, cursor movements and erasures act as
-on a screen of endless width; colours, bells and NULs leave no trace; line ends become ``\\n``.
+on a screen without a right edge; colours, bells and NULs leave no trace; line ends become ``\\n``.
 Nothing else is changed. Pure: refuses to know of prompts, pagers and platforms.
 """
 
@@ -20,6 +20,9 @@ _TOKEN = re.compile(
     + rb")|(?P<control>[\x00-\x08\x0e-\x1f\x7f]|\r)|(?P<text>[^\x00-\x08\x0d-\x1f\x7f]+)"
 )
 _CSI = re.compile(rb"\x1b\[(\d*)(?:;\d*)*([@-~])")
+MARGIN: Final = 511
+"""The column at which cursor movements end: as many were asked for. A device that moves by millions
+would otherwise have them filled with blanks."""
 SLICE: Final = 262_144
 """Bytes cleaned in one go: some milliseconds of the event loop."""
 
@@ -71,7 +74,7 @@ def _screen_line(line: bytes) -> bytes:
 
 
 def _move(cells: list[str], column: int, digits: bytes, final: bytes) -> int:
-    count = int(digits or b"0")
+    count = int(digits[:5] or b"0")
     if final == b"K":
         _erase(cells, column, count)
     elif final in (b"J", b"X"):
@@ -79,13 +82,13 @@ def _move(cells: list[str], column: int, digits: bytes, final: bytes) -> int:
     elif final == b"P":
         del cells[column : column + max(1, count)]
     elif final == b"@":
-        cells[column:column] = " " * max(1, count)
+        cells[column:column] = " " * min(max(1, count), MARGIN)
     elif final == b"D":
         return max(0, column - max(1, count))
     elif final == b"C":
-        return column + max(1, count)
+        return max(column, min(column + max(1, count), MARGIN))
     elif final in b"GH":
-        return max(0, count - 1) if final == b"G" else 0
+        return min(max(0, count - 1), max(MARGIN, len(cells))) if final == b"G" else 0
     return column
 
 
