@@ -22,6 +22,10 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration; ./config.yaml if it exists."),
 ]
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="DIR", help="The folder that runs are stored in."),
+]
 LimitOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from collector import log
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    LimitOption,
+    OutputOption,
+)
 from collector.cli.streams import coloured, on_terminal, standard_output, tell
 from collector.errors import Exit, InputError
 from collector.views import Format, make_view
 
 if TYPE_CHECKING:
     from collector.collect import Plan, RunOutcome
+    from collector.settings import Settings
 
 EXAMPLES = """\b
 Examples:
@@ -30,7 +37,14 @@ Examples:
   collector run -i lab.yaml -c "show version" --format jsonl | jq -r .device
       the same as data
   collector run -i lab.yaml --job facts --dry-run
-      what would be sent to whom; no network and no secret touched"""
+      what would be sent to whom; no network and no secret touched
+  collector run --resume latest
+      go on with what is missing of a run that was killed or interrupted
+  collector run --failed-of latest
+      a new run over the devices that were not ok, with the same commands"""
+
+
+NAMED = 5  # devices named in a line; the others are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +73,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         str | None,
         typer.Option("--job", "-j", metavar="NAME", help="The job of the configuration to do."),
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="DIR", help="The folder that runs are stored in."),
-    ] = None,
+    output: OutputOption = None,
     shape: FormatOption = None,
     config: ConfigOption = None,
     workers: Annotated[
@@ -86,6 +97,23 @@ def run(  # noqa: PLR0913 - a parameter is a flag
             "--accept-smaller", help="Believe configurations far smaller than the last good ones."
         ),
     ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Go on with what is missing of a run that was killed or interrupted: an id, a"
+            " path, or latest.",
+        ),
+    ] = None,
+    failed_of: Annotated[
+        str | None,
+        typer.Option(
+            "--failed-of",
+            metavar="RUN",
+            help="Ask what was not ok in a run once more, in a new run with the same commands.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent to whom, and stop.")
     ] = False,
@@ -102,8 +130,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     ] = False,
 ) -> int:
     """Log in to every device at once, run commands, store every output."""
-    if command and job:
-        raise InputError("--command and --job: expected one of them, found both")
+    given = {
+        "--command": command,
+        "--job": job,
+        "--resume": resume,
+        "--failed-of": failed_of,
+    }
+    _check_one([flag for flag, value in given.items() if value])
+    if resume and limit:
+        raise InputError("--resume and --limit: a run is resumed as it was started, or not at all")
     flags = {
         "--inventory": ("inventory", inventory),
         "--output": ("output", output),
@@ -112,14 +147,27 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--timeout": ("timeouts.device", timeout),
         "--accept-smaller": ("suspect_below", 0.0 if accept_smaller else None),
     }
+    settings = _settings(config, flags)
+    if resume or failed_of:
+        plan = _plan_again(
+            settings,
+            resume=resume,
+            failed_of=failed_of,
+            limits=limit or (),
+            inventory=inventory,
+            allow_unsafe=allow_unsafe,
+        )
+    else:
+        plan = _plan(settings, limit or (), command or (), allow_unsafe=allow_unsafe)
     wish = Wish(
         verbosity=-1 if quiet else verbose,
-        shape=shape or (Format.TEXT if command else None),
+        shape=shape or (Format.TEXT if plan.selection.get("commands") else None),
         bar=on_terminal() and not quiet and not no_progress and not log_json,
     )
-    plan = _plan(config, flags, limit or (), command or (), allow_unsafe=allow_unsafe)
     if dry_run:
         _show_plan(plan, shape)
+        return Exit.OK
+    if _is_over(plan):
         return Exit.OK
     log.configure(wish.verbosity, _log_stream(wish), as_json=log_json)
     outcome = _execute(plan, wish)
@@ -127,15 +175,12 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     return outcome.exit_status
 
 
-def _plan(
-    config: Path | None,
-    flags: Mapping[str, tuple[str, object]],
-    limits: Sequence[str],
-    commands: Sequence[str],
-    *,
-    allow_unsafe: bool,
-) -> Plan:
-    from collector.collect import prepare
+def _check_one(flags: Sequence[str]) -> None:
+    if len(flags) > 1:
+        raise InputError(f"{' and '.join(flags)}: expected one of them, found {len(flags)}")
+
+
+def _settings(config: Path | None, flags: Mapping[str, tuple[str, object]]) -> Settings:
     from collector.settings import Override, load_settings
 
     overrides = {
@@ -143,8 +188,52 @@ def _plan(
         for label, (key, value) in flags.items()
         if value is not None
     }
-    settings = load_settings(config, os.environ, overrides)
+    return load_settings(config, os.environ, overrides)
+
+
+def _plan(
+    settings: Settings, limits: Sequence[str], commands: Sequence[str], *, allow_unsafe: bool
+) -> Plan:
+    from collector.collect import prepare
+
     return prepare(settings, limits=limits, commands=commands or None, allow_unsafe=allow_unsafe)
+
+
+def _plan_again(
+    settings: Settings,
+    *,
+    resume: str | None,
+    failed_of: str | None,
+    limits: Sequence[str],
+    inventory: str | None,
+    allow_unsafe: bool,
+) -> Plan:
+    from collector.collect import repeat
+    from collector.collect import resume as go_on
+
+    given = Path(inventory) if inventory else None
+    if resume:
+        return go_on(settings, resume, inventory=given, allow_unsafe=allow_unsafe)
+    return repeat(
+        settings, failed_of or "", limits=limits, inventory=given, allow_unsafe=allow_unsafe
+    )
+
+
+def _is_over(plan: Plan) -> bool:
+    """Say whom a run cannot ask again, and whether there is anyone left to ask."""
+    from collector.collect import Tie
+
+    if plan.again is None:
+        return False
+    gone = plan.again.gone
+    if gone:
+        named = ", ".join(gone[:NAMED]) + (", …" if len(gone) > NAMED else "")
+        tell(f"collector: left the inventory since, not asked: {len(gone)} of them: {named}")
+    if plan.total or plan.again.tie is Tie.CONTINUES:
+        return False
+    what = "nobody is left to ask" if plan.again.missing else "every device was ok"
+    tell(f"collector: run {plan.again.run.name}: {what}")
+    return True
 
 
 def _show_plan(plan: Plan, shape: Format | None) -> None:

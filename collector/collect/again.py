@@ -137,6 +137,7 @@ def _plan(
         again=Again(
             run=run.folder,
             tie=tie,
+            missing=len(names),
             kept=_kept(run, chosen) if tie is Tie.CONTINUES else (),
             gone=tuple(name for name in names if name not in known),
         ),

@@ -35,12 +35,14 @@ class Tie(StrEnum):
 class Again:
     """The earlier run, by its folder, that a plan goes on with or repeats a part of.
 
-    ``kept`` are the results that stay where it is continued, without their outputs; ``gone`` the
-    devices that would be asked, and are not in the inventory any more.
+    ``missing`` counts the devices to be asked, of any selection; ``gone`` are those of them that
+    are not in the inventory any more. ``kept`` are the results that stay where the run goes on in
+    its own folder, without their outputs.
     """
 
     run: Path
     tie: Tie
+    missing: int
     kept: tuple[DeviceResult, ...] = ()
     gone: tuple[str, ...] = ()
 
