@@ -69,6 +69,7 @@ class Actor:
         self._script = script
         self._asked = asked
         self._chatting: set[asyncio.Task[None]] = set()
+        self.skips_prompt = False
         self._reading = True
         if not script.keeps_typed_ahead:
             self._feed = terminal.feed
@@ -110,7 +111,9 @@ class Actor:
         if command and not command.startswith(_SETTINGS):
             answers = self._script.answers.get(command, (self._script.unknown,))
             await self.play(answers[min(time, len(answers) - 1)])
-        await self.play((self.prompt,))
+        if not self.skips_prompt:
+            await self.play((self.prompt,))
+        self.skips_prompt = False
         late = self._script.late.get(command, ())
         if time < len(late):
             self._chatting.add(asyncio.create_task(self.play(late[time])))
@@ -152,6 +155,11 @@ async def read_key(actor: Actor) -> None:
 async def forget_typed(actor: Actor) -> None:
     """Throw away the line that was typed in place of a key."""
     await actor.terminal.read_line(hidden=True)
+
+
+async def without_prompt(actor: Actor) -> None:
+    """Show no prompt after this answer: it was shown before."""
+    actor.skips_prompt = True
 
 
 def become(prompt: bytes) -> Callable[[Actor], Awaitable[None]]:

@@ -22,6 +22,7 @@ from support.hostile import (
     paged,
     read_key,
     stall,
+    without_prompt,
 )
 
 from collector.lab import Echo, LabFault
@@ -280,6 +281,10 @@ LOG_LINES: Mapping[str, Mode] = {
         script=answering((LINES + b"r1#\r\n" + LOG,)),
         whole=text((LINES, b"r1#\r\n", LOG)),
         notes=("log_line",),
+    ),
+    "after the prompt, in one piece with it": Mode(
+        script=answering((LINES + b"r1#\r\n" + LOG, without_prompt), (LINES,)),
+        whole=text((LINES,)),
     ),
     "after the prompt, and no prompt again": Mode(
         script=answering((LINES,), like=Script(late={FIRST: ((b"\r\n" + LOG,),)})),
