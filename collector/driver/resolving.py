@@ -54,7 +54,7 @@ class Resolver:
             failure: Exception | None = None
             try:
                 addresses = self._look_up(host, port, 0)
-            except (OSError, UnicodeError) as error:
+            except (OSError, ValueError) as error:  # a name with a NUL, or one that is none
                 failure = error
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
                 loop.call_soon_threadsafe(deliver, addresses, failure)

@@ -71,11 +71,15 @@ async def test_there_are_so_many_places_and_addresses_need_none(look: Look) -> N
 
 async def test_a_hung_name_ends_with_its_device_and_its_answer_comes_too_late(look: Look) -> None:
     resolver = Resolver(look)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await resolver.addresses("hung", 22)
     look.free.set()
     await becomes_true(lambda: not any("hung" in each.name for each in threading.enumerate()))
+    await asyncio.sleep(0)
+    assert not complaints
 
 
 def test_a_program_ends_while_a_name_hangs(look: Look) -> None:
@@ -92,7 +96,9 @@ def test_a_program_ends_while_a_name_hangs(look: Look) -> None:
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("label too long")])
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(-2, "unknown"), UnicodeError("too long"), ValueError("NUL")]
+)
 async def test_what_a_look_up_raises_comes_to_who_asked(error: Exception) -> None:
     def fails(host: str, port: int, flags: int) -> list[Address]:
         raise error

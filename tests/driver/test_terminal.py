@@ -54,7 +54,7 @@ def test_cleaned_in_slices_it_is_the_same(heard: bytes, size: int) -> None:
         (b"long line\rshort\r\n", b"shortline\n"),
         (b"abc\x08\x08X\r\n", b"aXc\n"),
         (b"abc\x08 \x08\x08 \x08\r\n", b"a  \n"),
-        (b"\x08\x08abc", b"abc"),
+        (b"ab\r\x08\x08x", b"xb"),
         (b"\x1b[1;31mred\x1b[0m \x1b[4munder\x1b[24m", b"red under"),
         (b"\x1b[H\x1b[Jr1 text", b"r1 text"),
         (b"gone\x1b[2K\rnew", b"new"),
