@@ -1,8 +1,9 @@
-"""A program that dies at chosen moments of a run: ``victim.py OUTPUT POINT...``.
+"""A program that dies at chosen moments of a run: ``victim.py OUTPUT run|resume POINT...``.
 
 For each POINT a process is forked that writes a good run into ``OUTPUT/POINT``, then another one in
 which it kills itself at the POINT-th file operation (open, mkdir, rename, link, ...), while its
-other threads are somewhere in theirs. Prints for each point whether it died or came to its end.
+other threads are somewhere in theirs. ``resume``: the other one is half a run, and it dies while
+that is resumed. Prints for each point whether it died or came to its end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from store import samples
 
-from collector.store import RunWriter
+from collector.store import RunHeader, RunWriter, find_run
 
 SIZES = (100, 200_000)
 DEVICES = 5
@@ -34,18 +36,40 @@ def content(generation: int, device: int, size: int) -> bytes:
 
 async def write_run(output: Path, generation: int) -> None:
     """Write a whole run of all devices at once."""
-    names = [f"r{device}" for device in range(DEVICES)]
-    started = samples.STARTED + timedelta(hours=generation)
-    header = replace(samples.header(names), started=started)
-    async with await RunWriter.create(output, header) as writer:
-        async with asyncio.TaskGroup() as group:
-            for device, name in enumerate(names):
-                outputs = (
-                    samples.good(f"show {size}", content(generation, device, size))
-                    for size in SIZES
-                )
-                group.create_task(writer.write(samples.result(name, *outputs)))
+    async with await RunWriter.create(output, _header(generation)) as writer:
+        await _write(writer, generation, range(DEVICES))
         await writer.finish(samples.end())
+
+
+async def write_half(output: Path, generation: int) -> None:
+    """Write a run of which every other device is missing, and the last one is to be asked again."""
+    async with await RunWriter.create(output, _header(generation)) as writer:
+        await _write(writer, generation, range(0, DEVICES, 2))
+
+
+async def resume_run(output: Path, generation: int) -> None:
+    """Write what is missing of the newest run."""
+    run = find_run(output, "latest")
+    have = {row["name"] for row in run.rows()} - {f"r{DEVICES - 1}"}
+    missing = [device for device in range(DEVICES) if f"r{device}" not in have]
+    asked = [f"r{device}" for device in missing]
+    async with await RunWriter.resume(run.folder, _header(generation), asked=asked) as writer:
+        await _write(writer, generation, missing)
+        await writer.finish(samples.end())
+
+
+async def _write(writer: RunWriter, generation: int, devices: Iterable[int]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for device in devices:
+            outputs = (
+                samples.good(f"show {size}", content(generation, device, size)) for size in SIZES
+            )
+            group.create_task(writer.write(samples.result(f"r{device}", *outputs)))
+
+
+def _header(generation: int) -> RunHeader:
+    started = samples.STARTED + timedelta(hours=generation)
+    return replace(samples.header([f"r{device}" for device in range(DEVICES)]), started=started)
 
 
 def _die_at(point: int) -> None:
@@ -58,12 +82,14 @@ def _die_at(point: int) -> None:
     sys.addaudithook(watch)
 
 
-def _fork(output: Path, point: int) -> bool:
+def _fork(output: Path, mode: str, point: int) -> bool:
     child = os.fork()
     if not child:
         asyncio.run(write_run(output, 1))
+        if mode == "resume":
+            asyncio.run(write_half(output, 2))
         _die_at(point)
-        asyncio.run(write_run(output, 2))
+        asyncio.run(resume_run(output, 2) if mode == "resume" else write_run(output, 2))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
@@ -74,6 +100,6 @@ def _fork(output: Path, point: int) -> bool:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[2:]:
-        died = _fork(Path(sys.argv[1]) / argument, int(argument))
+    for argument in sys.argv[3:]:
+        died = _fork(Path(sys.argv[1]) / argument, sys.argv[2], int(argument))
         print(argument, "died" if died else "ended")
