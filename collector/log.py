@@ -1,6 +1,6 @@
 """Log lines that say which run, device and command they belong to.
 
-Owns the three context variables, the two shapes of a line (text, JSON) and the one place where
+Owns the context variables, the two shapes of a line (text, JSON) and the one place where
 logging is set up. Refuses to know what is logged and whether a progress bar is on the screen: the
 stream is handed in. The libraries underneath log whole configurations and typed passwords when
 they debug, so their loggers never go below WARNING.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Protocol
 run_id: ContextVar[str] = ContextVar("run_id", default="")
 device_name: ContextVar[str] = ContextVar("device_name", default="")
 command_text: ContextVar[str] = ContextVar("command_text", default="")
+hidden: ContextVar[Callable[[str], str]] = ContextVar("hidden", default=str)
 
 OWN = "collector"
 FOREIGN = ("asyncssh", "scrapli", "scrapli_community", "asyncio")
@@ -42,13 +43,20 @@ class LineStream(Protocol):
 
 
 @contextmanager
-def bound(*, run: str = "", device: str = "", command: str = "") -> Iterator[None]:
-    """Mark every log line inside the block with the names given; an empty one is left as it is."""
+def bound(
+    *, run: str = "", device: str = "", command: str = "", hide: Callable[[str], str] | None = None
+) -> Iterator[None]:
+    """Mark every log line inside the block with the names given; an empty one is left as it is.
+
+    ``hide`` takes the secrets out of the messages: a library's error may quote what a device said.
+    """
     named = ((run_id, run), (device_name, device), (command_text, command))
     tokens = [(variable, variable.set(value)) for variable, value in named if value]
+    hiding = hidden.set(hide or hidden.get())
     try:
         yield
     finally:
+        hidden.reset(hiding)
         for variable, token in reversed(tokens):
             variable.reset(token)
 
@@ -110,6 +118,7 @@ def _mark(record: logging.LogRecord) -> bool:
         )
         if value
     }
+    record.hide = hidden.get()
     return True
 
 
@@ -128,7 +137,8 @@ def _message(record: logging.LogRecord) -> str:
     if record.exc_info and record.exc_info[0] is not None:
         kind, error, _ = record.exc_info
         message = f"{message}: {kind.__name__}: {error}"
-    return one_line(message)
+    hide: Callable[[str], str] = getattr(record, "hide", str)
+    return one_line(hide(message))
 
 
 def utc(moment: datetime) -> str:

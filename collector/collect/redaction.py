@@ -1,26 +1,168 @@
-"""Secrets taken out of what a device said.
+r"""Secrets taken out of what a device said, and out of what is said of it.
 
-Owns the replacement. A secret that a device echoes with control characters in between is not
-found; what is kept of a failed device is for its operator's eyes all the same (files are 0600).
+Owns the forms in which a device gives back what was typed: as it is, escaped (JSON, URL, HTML, a
+programmer's quotes), in UTF-8 or Latin-1, with control characters and line ends in between, cut off
+at either end of what was kept. Not found are hashes and encodings of a secret (base64, a router's
+"type 7"): these are the device's own, and its configuration is full of them. Refuses to touch whole
+outputs: what a device has in its configuration is what it was asked for.
 """
 
 from __future__ import annotations
 
+import html
+import json
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, quote_plus
 
-REDACTED = b"<redacted>"
+from collector.model import CommandResult, DeviceResult, Fault
+
+REDACTED: Final = b"<redacted>"
+_SHORT: Final = 4
+"""Bytes: what is shorter is looked for only as it stands, since its parts are everywhere."""
+_ESCAPE: Final = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}|(?<=\\x)[0-9A-Fa-f]{2}")
+_SUB_DELIMITERS: Final = "/!$&'()*+,;=:@"  # which RFC 3986 leaves as they are in a path
+_BETWEEN: Final = re.compile(rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f])+")
+"""What a terminal puts between two characters: escape sequences, backspaces, a wrapped line."""
 
 
-def redactor(secrets: Iterable[str | None]) -> Callable[[bytes], bytes]:
-    """Make the function that replaces every one of these secrets.
+class Redaction:
+    r"""Replaces every one of these secrets, in whatever form.
 
-    >>> redactor(["lab", "lab2", "", None])(b"enable lab2\\nlabel")
-    b'enable <redacted>\\n<redacted>el'
+    >>> hide = Redaction(["lab", 'hun"ter2', "", None])
+    >>> hide(b"enable lab\nlabel")
+    b'enable <redacted>\n<redacted>el'
+    >>> hide(b'{"typed": "hun\\"ter2"} ?p=hun%22ter2 hun"t\x1b[1mer2')
+    b'{"typed": "<redacted>"} ?p=<redacted> <redacted>'
     """
-    known = {secret.encode(errors="surrogateescape") for secret in secrets if secret}
-    if not known:
-        return bytes
-    # The longest first: one secret may begin with another.
-    pattern = re.compile(b"|".join(map(re.escape, sorted(known, key=len, reverse=True))))
-    return lambda seen: pattern.sub(REDACTED, seen)
+
+    def __init__(self, secrets: Iterable[str | None]) -> None:
+        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        self._short = tuple(form for form in forms if len(form) < _SHORT)
+        self._long = tuple(form for form in forms if len(form) >= _SHORT)
+
+    def __repr__(self) -> str:
+        return f"Redaction({len(self._short) + len(self._long)} forms)"
+
+    def __call__(self, seen: bytes) -> bytes:
+        """Hide whole secrets."""
+        return self._hidden(seen, cut=False)
+
+    def text(self, text: str) -> str:
+        """Hide whole secrets in a text of our own, which may quote a device."""
+        return self(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def evidence(self, seen: bytes) -> bytes:
+        """Hide secrets, also what is left of one where the evidence begins or ends."""
+        return self._hidden(seen, cut=True)
+
+    def _hidden(self, seen: bytes, *, cut: bool) -> bytes:
+        spans = [span for form in self._short for span in _found(form, seen)]
+        plain, places = _plain(seen)
+        in_plain = [span for form in self._long for span in _found(form, plain)]
+        if cut:
+            in_plain += (span for form in self._long for span in _cut(form, plain))
+        spans += ((places(start), places(end - 1) + 1) for start, end in in_plain)
+        parts, done = [], 0
+        for start, end in sorted(spans):
+            if end > done:
+                parts += [seen[done:start], REDACTED if start >= done else b""]
+                done = end
+        return b"".join([*parts, seen[done:]])
+
+
+def redacted(result: DeviceResult, redact: Redaction) -> DeviceResult:
+    """Take secrets out of a result's faults, notes and evidence; its good outputs stay whole."""
+    if result.fault is None and not any(_told(command) for command in result.commands):
+        return result
+    return replace(
+        result,
+        fault=_fault(result.fault, redact),
+        evidence=redact.evidence(result.evidence),
+        commands=tuple(_command(command, redact) for command in result.commands),
+    )
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    quoted = json.dumps(secret)[1:-1]
+    texts = {
+        secret,
+        quoted,
+        quoted.replace("/", "\\/"),
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        secret.replace("\\", "\\\\").replace("'", "\\'"),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        *(
+            quote(secret, safe=safe, errors="surrogateescape")
+            for safe in ("", "/", _SUB_DELIMITERS)
+        ),
+        *(quote_plus(secret, safe=safe, errors="surrogateescape") for safe in ("", "/")),
+    }
+    for text in texts | {_ESCAPE.sub(lambda match: match[0].swapcase(), text) for text in texts}:
+        yield text.encode(errors="surrogateescape")
+        if not text.isascii():
+            yield text.encode("latin-1", "replace")
+
+
+def _plain(seen: bytes) -> tuple[bytes, Callable[[int], int]]:
+    """Give the characters alone, and the way from a place among them to one in ``seen``."""
+    pieces, starts, shifts = [], [0], [0]
+    done = length = 0
+    for gap in _BETWEEN.finditer(seen):
+        pieces.append(seen[done : gap.start()])
+        length += gap.start() - done
+        done = gap.end()
+        starts.append(length)
+        shifts.append(done - length)
+    pieces.append(seen[done:])
+    return b"".join(pieces), lambda place: place + shifts[bisect_right(starts, place) - 1]
+
+
+def _found(form: bytes, text: bytes) -> Iterator[tuple[int, int]]:
+    place = text.find(form)
+    while place >= 0:
+        yield place, place + len(form)
+        place = text.find(form, place + len(form))
+
+
+def _cut(form: bytes, text: bytes) -> Iterator[tuple[int, int]]:
+    """Yield what a text begins and ends with of a form that was cut off there."""
+    for size in range(len(form) - 1, _SHORT - 1, -1):
+        if text.startswith(form[-size:]):
+            yield 0, size
+            break
+    for size in range(len(form) - 1, _SHORT - 1, -1):
+        if text.endswith(form[:size]):
+            yield len(text) - size, len(text)
+            break
+
+
+def _told(command: CommandResult) -> bool:
+    return bool(command.fault or command.evidence or command.notes)
+
+
+def _fault(fault: Fault | None, redact: Redaction) -> Fault | None:
+    if fault is None:
+        return None
+    return replace(
+        fault,
+        message=redact.text(fault.message),
+        hint=redact.text(fault.hint),
+    )
+
+
+def _command(command: CommandResult, redact: Redaction) -> CommandResult:
+    if not _told(command):
+        return command
+    return replace(
+        command,
+        fault=_fault(command.fault, redact),
+        evidence=redact.evidence(command.evidence),
+        notes=tuple(redact.text(note) for note in command.notes),
+    )

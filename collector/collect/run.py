@@ -21,7 +21,7 @@ from collector import log
 from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
 from collector.collect.ending import Ending
 from collector.collect.plan import Plan, Tie, assign, check_harmless, platforms_of, prepare
-from collector.collect.redaction import redactor
+from collector.collect.redaction import Redaction, redacted
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
@@ -82,10 +82,11 @@ async def collect(
     for device in idle:
         yield unasked(device)
     connect = connector or _connector(chosen, platforms, credentials)
+    redact = Redaction(_secrets(credentials, _names(assignments)))
     results = _results(assignments, connect, chosen, stop or asyncio.Event())
     async with contextlib.aclosing(results):
         async for result in results:
-            yield result
+            yield redacted(result, redact)
 
 
 async def run(
@@ -122,23 +123,24 @@ async def execute(
     """
     from collector.engine import Stop
 
-    held = credentials or await asyncio.to_thread(credentials_of, plan)
+    held: Credentials = credentials or await asyncio.to_thread(credentials_of, plan)
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
     connect = connector or _connector(settings, plan.platforms, held)
     stop = Stop()
     ending = Ending(stop)
     started = time.monotonic()
-    redact = redactor(_secrets(held, _names(plan.assignments)))
+    redact = Redaction(_secrets(held, _names(plan.assignments)))
     with ending.watching(settings.timeouts.run):
         async with await _writer(plan, redact) as writer:
-            with log.bound(run=writer.run_id):
+            with log.bound(run=writer.run_id, hide=redact.text):
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
                     plan, _results(plan.assignments, connect, settings, stop), ending
                 )
+                shown = (redacted(result, redact) async for result in results)
                 delivery = Delivery(writer, tally, ending)
-                await delivery.deliver(results, observe, plan.total)
+                await delivery.deliver(shown, observe, plan.total)
                 outcome = await _finish(writer, tally, ending, time.monotonic() - started)
     return _with_problem(outcome, delivery.problem)
 
