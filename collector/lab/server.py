@@ -179,7 +179,8 @@ class Lab:
         shell = self._shells.get(device.platform, play)
         if device.transport is Transport.TELNET:
             server = await loop.create_server(
-                lambda: TelnetHost(self, device, shell, _echo(device)), sock=place
+                lambda: TelnetHost(self, device, self.stats[device.name], shell, _echo(device)),
+                sock=place,
             )
             self._servers.append(server)
             return

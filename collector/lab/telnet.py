@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable
+from typing import Final, Protocol
 
-from collector.lab.device import LabDevice, LabFault
+from collector.lab.device import DeviceStats, LabDevice, LabFault
 from collector.lab.shell import Ending, Shell
 from collector.lab.terminal import Echo, Terminal
-
-if TYPE_CHECKING:
-    from collector.lab.server import Lab
 
 __all__ = ["TelnetHost"]
 
@@ -28,12 +26,21 @@ _COMMAND: Final = re.compile(
 _BARE_RETURN: Final = re.compile(rb"\r(?!\n)")
 
 
+class Premises(Protocol):
+    """Who keeps the connections and tasks of all devices: the lab."""
+
+    def connected(self, device: LabDevice, connection: asyncio.Transport) -> None: ...
+    def disconnected(self, device: LabDevice, connection: asyncio.Transport) -> None: ...
+    def start(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
+
+
 class TelnetHost(asyncio.Protocol):
     """One connection to one device."""
 
-    def __init__(self, lab: Lab, device: LabDevice, shell: Shell, echo: Echo) -> None:
-        self._lab, self._device, self._shell = lab, device, shell
-        self._stats = lab.stats[device.name]
+    def __init__(
+        self, lab: Premises, device: LabDevice, stats: DeviceStats, shell: Shell, echo: Echo
+    ) -> None:
+        self._lab, self._device, self._stats, self._shell = lab, device, stats, shell
         self._terminal = Terminal(self._write, self._drain, echo=echo, pace=device.pace)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
