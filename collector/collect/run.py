@@ -123,13 +123,14 @@ async def execute(
     """
     from collector.engine import Stop
 
-    held: Credentials = credentials or await asyncio.to_thread(credentials_of, plan)
+    if credentials is None:
+        credentials = await asyncio.to_thread(credentials_of, plan)
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
-    connect = connector or _connector(settings, plan.platforms, held)
+    connect = connector or _connector(settings, plan.platforms, credentials)
     stop = Stop()
     ending = Ending(stop)
     started = time.monotonic()
-    redact = Redaction(_secrets(held, _names(plan.assignments)))
+    redact = Redaction(_secrets(credentials, _names(plan.assignments)))
     with ending.watching(settings.timeouts.run):
         async with await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=redact.text):
