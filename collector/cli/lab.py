@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, InventoryOption, LimitOption
 from collector.cli.streams import tell
-from collector.errors import Exit, InputError
-from collector.model import Transport
+from collector.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +39,6 @@ def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice
     from collector.credentials import Credentials
     from collector.lab import LabDevice
 
-    if telnet := [device.name for device in devices if device.transport is Transport.TELNET]:
-        raise InputError(f"the lab speaks SSH only; these want telnet: {', '.join(telnet)}")
     credentials = Credentials(inventory.credentials, os.environ)
     credentials.check({device.credential for device in devices})
     emulated = []
@@ -53,6 +50,7 @@ def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice
                 platform=device.platform,
                 host=device.host,
                 port=device.port,
+                transport=device.transport,
                 username=credential.username,
                 password=credential.password,
                 enable=credential.enable or "",

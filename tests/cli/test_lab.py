@@ -66,3 +66,19 @@ async def test_a_port_that_is_taken_is_one_line(port: int, tmp_path: Path) -> No
     assert end.status == Exit.USAGE
     assert end.stderr.startswith(f"collector: r1: cannot listen on 127.0.0.1:{port}: ")
     assert end.stderr.count("\n") == 1
+
+
+async def test_the_lab_serves_telnet_where_the_inventory_says_so(port: int, tmp_path: Path) -> None:
+    inventory = tmp_path / "lab.yaml"
+    inventory.write_text(
+        inventory.read_text().replace(f"port: {port}", f"port: {port}, transport: telnet")
+    )
+    lab = await start("lab", "-i", "lab.yaml", cwd=tmp_path)
+    assert lab.stderr is not None
+    await lab.stderr.readline()
+    run = await collector("run", "-i", "lab.yaml", "-c", "show clock", cwd=tmp_path)
+    lab.terminate()
+    await ended(lab)
+
+    assert (run.status, run.stderr) == (Exit.OK, "")
+    assert run.stdout.startswith(b"== r1: show clock ==\n")
