@@ -12,7 +12,10 @@ Ctrl-E in none.
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.driver.questions import is_question, offers_a_choice, pager_at
@@ -29,10 +32,30 @@ SETTLED: Final = 0.12
 """Seconds without a byte after which a greeting is taken to be over; probing checks it."""
 PATIENCE: Final = 0.5
 """Seconds of silence asked for where the echo does not prove that the device has read."""
+LATE: Final = 0.15
+"""The least seconds of silence asked for behind a probe whose echo does not prove a read."""
 FIRST_ANSWER: Final = 4.0
 UNANSWERED: Final = 5.0
 """Seconds of silence after which a probe is given up; resynchronising asks anew."""
 ROUNDS_TO_LEARN: Final = 12
+KEY_REFUSED: Final = 2
+"""How often the editor's key may be answered strangely: the device may only have been slow."""
+CARET_E: Final = b"^E"
+TYPED_AHEAD: Final = 0.6
+"""Seconds in which the second of two lines in one write is answered, if it was not thrown away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What came for a line of ``blanks``; ``hit``: as foretold; ``both``: for two lines."""
+
+    blanks: int
+    heard: bytes
+    hit: bool
+    both: bool
+
+    def agrees_with(self, other: _Answer) -> Template | None:
+        return learn(self.blanks, self.heard, other.blanks, other.heard)
 
 
 class Console:
@@ -56,56 +79,89 @@ class Console:
         return bool(self.key)
 
     @property
+    def keeps_typed_ahead(self) -> bool:
+        """Whether several lines in one write are all read, one after the other."""
+        return self._typed_ahead
+
+    @property
     def proof(self) -> Proof:
         """What an accepted probe is worth."""
         return Proof.PROBE if self.template.echoes else Proof.WEAK
 
     async def learn(self) -> None:
-        """Learn the answer to a blank line; `DeviceError` of class `prompt` where there is none."""
-        stream = self.stream
+        """Learn the answer to a blank line; `DeviceError` of class `prompt` where there is none.
+
+        How the first line is answered is guessed from the greeting's last line, else seen. The next
+        come with the editor's key, two in one write where the guess was right: one round trip then
+        shows the echo, the editor and what becomes of typed-ahead input.
+        """
         await self._greeting()
-        gap, plain = 0.15, not self._editor_key
-        before: tuple[int, bytes, Template | None] | None = None
+        gap, refusals = 0.15, 0 if self._editor_key else KEY_REFUSED
+        before: _Answer | None = None
         for _ in range(ROUNDS_TO_LEARN):
             await self._past_pagers(gap)
-            if is_question(stream.last_line()):
-                raise stream.error(
-                    FaultClass.PROMPT,
-                    f"the device asks a question at login: {_shown(stream.last_line())}",
-                    "log in by hand once and answer it, or have the device not ask",
-                )
+            self._refuse_a_question()
+            key = self._editor_key if before and refusals < KEY_REFUSED else b""
             guess = self._guess(before)
-            key = self._editor_key if before and not plain else b""
-            blanks = self._blanks()
-            mark = stream.say(blanks + key + self.newline)
-            if not await stream.until(mark + 1, FIRST_ANSWER):
+            pair = bool(key and before and before.hit and guess.echoes)
+            lines = [self._blanks() for _ in range(1 + pair)]
+            mark = self.stream.say(b"".join(line + key + self.newline for line in lines))
+            if not await self.stream.until(mark + 1, FIRST_ANSWER):
                 before = None
                 continue
-            expected = guess.answer(blanks)
-            hit = await self._answered(mark, guess, expected, gap)
-            answer = bytes(stream.heard[mark:])
-            template = learn(before[0], before[1], len(blanks), answer) if before else None
-            if template and offers_a_choice(template.prompt):
-                raise stream.error(
-                    FaultClass.PROMPT,
-                    f"the device shows no prompt but a choice: {_shown(template.prompt)}",
-                    "have the account begin at a command line",
-                )
+            answer = await self._answer(mark, guess, lines, gap)
+            template = before.agrees_with(answer) if before and (answer.hit or not pair) else None
             if template:
+                self._refuse_a_choice(template)
                 self.template, self.key = template, key if template.echoes else b""
-                self._typed_ahead = self.certain and await self._answers_two_lines()
+                if not self.certain and await self.stream.more(PATIENCE):
+                    before = None  # an answer late by one line looks the same until it comes
+                    await self.stream.quiet(PATIENCE)
+                    continue
+                self._typed_ahead = self.certain and (
+                    answer.both if pair else await self._answers_two_lines()
+                )
                 return
-            if key:  # shown, obeyed or not understood: from here on blanks only
-                plain = True
-                await stream.quiet(2 * gap)
-                continue
-            before = (len(blanks), answer, guess if hit else None)
-            gap = min(gap * 1.6, 1.2)
-        raise stream.error(
+            if key and CARET_E in answer.heard:
+                refusals = KEY_REFUSED  # shown: nobody edits this line
+            elif key and before:  # obeyed or not understood, or it came too slowly: ask once more
+                refusals, before = refusals + 1, replace(before, hit=False)
+            else:
+                before = answer
+            if not answer.hit and CARET_E not in answer.heard:
+                gap = min(gap * 1.6, 1.2)
+        raise self.stream.error(
             FaultClass.PROMPT,
-            f"no prompt could be learned; the last line is {_shown(stream.last_line())}",
+            f"no prompt could be learned; the last line is {_shown(self.stream.last_line())}",
             "check the platform, or what the device shows after login",
         )
+
+    async def renew(self) -> None:
+        """Learn a prompt that has changed, its last line being the last of what was heard.
+
+        One probe, where nothing but that line is new; else as at login.
+        """
+        known = self.template
+        renewed = known.ending_in(self.stream.last_line())
+        if renewed:
+            self._refuse_a_choice(renewed)
+            self.template = renewed
+            if await self.probe():
+                return
+        self.template = known
+        await self.learn()
+
+    async def pass_by(self, commands: Sequence[bytes]) -> None:
+        """Have lines run whose output is of no use, in one write with a probe behind them.
+
+        Only for a device that keeps what is typed ahead; the echo of the probe shows that all
+        before it is over.
+        """
+        self.stream.say(b"".join(command + self.key + self.newline for command in commands))
+        mark, expected = self._ask()
+        if not await self._ends_with(mark, expected, UNANSWERED):
+            await self.resynchronise()
+        self.stream.forget()
 
     async def probe(self) -> bool:
         """Ask whether the device is idle; False when anything but the exact answer came.
@@ -117,11 +173,14 @@ class Console:
 
     async def prove_idle(self) -> bool:
         """Probe as often as this device needs to be believed."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         rounds = 1 if self._typed_ahead else 2
         for _ in range(rounds):
             if not await self.probe():
                 return False
-        return True
+        # Where the echo proves nothing, one prompt more may be due, within the time of a probe.
+        return self.certain or not await self.stream.more(max(LATE, loop.time() - begun))
 
     async def resynchronise(self) -> None:
         """Return when fresh probes are answered as an idle device would, all else before them."""
@@ -133,10 +192,11 @@ class Console:
                 await self.learn()  # idle, but it answers in another way than at login
             mark, expected = self._ask()
             if await self._ends_with(mark, expected, max(1.0, 2 * gap)):
-                if not await stream.more(min(gap, 0.3)):
+                # Where the echo proves nothing, answers to the probes before may still be due.
+                if not await stream.more(min(gap, 0.3) if self.certain else gap):
                     return
                 rounds -= 1
-                if not rounds:
+                if self.certain and not rounds:
                     return
             else:
                 missed += 1
@@ -158,28 +218,57 @@ class Console:
             )
             await self.stream.quiet(gap)
 
-    def _guess(self, before: tuple[int, bytes, Template | None] | None) -> Template:
+    def _refuse_a_question(self) -> None:
+        line = self.stream.last_line()
+        if is_question(line):
+            raise self.stream.error(
+                FaultClass.PROMPT,
+                f"the device asks a question at login: {_shown(line)}",
+                "log in by hand once and answer it, or have the device not ask",
+            )
+
+    def _refuse_a_choice(self, template: Template) -> None:
+        if offers_a_choice(template.prompt):
+            raise self.stream.error(
+                FaultClass.PROMPT,
+                f"the device shows no prompt but a choice: {_shown(template.prompt)}",
+                "have the account begin at a command line",
+            )
+
+    def _guess(self, before: _Answer | None) -> Template:
         """Guess the next answer: the last one, or the usual one, so that no time is waited away."""
         if before is None:
             return Template.of((HOLE, b"\r\n" + self.stream.last_line()))
-        count, answer, confirmed = before
-        head, blanks, tail = answer.partition(b" " * count)
-        return confirmed or Template.of((head, HOLE, tail) if blanks else (answer,))
+        head, blanks, tail = before.heard.partition(b" " * before.blanks)
+        return Template.of((head, HOLE, tail) if blanks else (before.heard,))
 
-    async def _answered(self, mark: int, guess: Template, expected: bytes, gap: float) -> bool:
-        """Wait for the expected answer, else for quiet."""
+    async def _answer(self, mark: int, guess: Template, lines: list[bytes], gap: float) -> _Answer:
+        """Wait for the foretold answers to one or two lines, else for quiet behind a prompt."""
         stream = self.stream
-        if await stream.until(mark + len(expected), gap):
-            if guess.normal(bytes(stream.heard[mark:])) == expected:
-                return True
+        one = guess.answer(lines[0])
+        expected = b"".join(map(guess.answer, lines))
+        silent = not await stream.until(mark + len(expected), gap)
+        if silent and expected.startswith(stream.heard[mark:]):
+            patience = TYPED_AHEAD if stream.heard[mark:] == one else FIRST_ANSWER
+            await stream.until(mark + len(expected), patience)
+        if not visible(stream.last_line()).strip():
+            silent = not await stream.more(FIRST_ANSWER)  # an echo, or a part: it is still at it
+        if not silent and stream.heard[mark:] != expected:
             await stream.quiet(gap)
-        return False
+        heard = bytes(stream.heard[mark:])
+        both = heard == expected != one
+        return _Answer(
+            blanks=len(lines[0]),
+            heard=one if both else heard,
+            hit=heard in (one, expected),
+            both=both,
+        )
 
     async def _answers_two_lines(self) -> bool:
         """Find out whether two lines in one write are answered; some drop what is typed ahead."""
         self._typed_ahead = True
         mark, expected = self._ask()
-        return await self._exactly(mark, expected, 0.6)
+        return await self._exactly(mark, expected, TYPED_AHEAD)
 
     async def _exactly(self, mark: int, expected: bytes, silence: float | None) -> bool:
         stream, template = self.stream, self.template

@@ -31,9 +31,13 @@ async def log_in(console: Console, platform: Platform, credential: Credential) -
     await console.learn()
     if platform.enable and _ends_in(console, platform.enable.prompt_suffix):
         await _enable(console, platform, credential)
-    for command in platform.paging_off:
+    commands = [command.encode() for command in platform.paging_off]
+    if console.keeps_typed_ahead and commands:
+        await console.pass_by(commands)
+        return
+    for command in commands:
         # Its output is of no use, so the prompt is believed: the next command's echo is the check.
-        await Asking(console, command.encode(), platform.pagers, probing=False).whole()
+        await Asking(console, command, platform.pagers, probing=False).whole()
 
 
 async def _enable(console: Console, platform: Platform, credential: Credential) -> None:
@@ -50,7 +54,7 @@ async def _enable(console: Console, platform: Platform, credential: Credential) 
         mark = stream.say(credential.enable.encode() + console.newline)
         if await _asks_for_a_password(console, mark + 1):
             raise _not_enabled(console, "it rejected the enable password")
-    await console.learn()
+    await console.renew()
     if _ends_in(console, enable.prompt_suffix):
         raise _not_enabled(console, "its prompt still is that of the user mode")
 

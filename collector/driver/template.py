@@ -51,19 +51,14 @@ class Template:
         starts_a_line = hole >= 0 or rest.lstrip(b"\r").startswith(b"\n")
         cut = rest.find(b"\n") + 1 if starts_a_line else 0
         block = _mask(rest[cut:]) if masked else rest[cut:]
-        line = block.rsplit(b"\n", 1)[-1]
-        endings = [block, line]
-        at = 0
-        while lead := _LEAD.match(line, at):
-            at = lead.end()
-            endings.append(line[at:])
+        forms = [*_without_leads(block), *_without_leads(block.rsplit(b"\n", 1)[-1])]
         return cls(
             parts=parts,
             masked=masked,
             echo_parts=(*parts[: hole + 1], rest[:cut]),
             block=block,
-            prompt=line[at:],
-            endings=tuple(endings),
+            prompt=forms[-1],
+            endings=tuple(dict.fromkeys(forms)),
         )
 
     @property
@@ -78,6 +73,18 @@ class Template:
     def answer(self, line: bytes) -> bytes:
         """Give the whole answer of an idle device to a blank line, normalised."""
         return self.normal(b"".join(line if part is HOLE else part for part in self.parts))
+
+    def ending_in(self, line: bytes) -> Template | None:
+        r"""Give the same template with another last line; None where it has none of its own.
+
+        >>> Template.of((HOLE, b"\r\nr1>")).ending_in(b"r1#").parts
+        (None, b'\r\nr1#')
+        """
+        last = self.parts[-1]
+        if last is HOLE or b"\n" not in last or not visible(line).strip():
+            return None
+        kept = last[: last.rindex(b"\n") + 1]
+        return Template.of((*self.parts[:-1], kept + line), masked=self.masked)
 
     def normal(self, heard: bytes) -> bytes:
         """Give the form in which answers are compared."""
@@ -107,7 +114,7 @@ def learn(first: int, answer: bytes, second: int, again: bytes) -> Template | No
     None where they do not agree on one template or show no prompt.
 
     >>> learn(2, b"  \r\nr1#", 5, b"     \r\nr1#").parts
-    (b'', None, b'\r\nr1#')
+    (b'', b'', None, b'\r\nr1#')
     >>> learn(2, b"\r\nr1#", 5, b"\r\nr1#").echoes
     False
     >>> learn(2, b"  \r\nr1#", 5, b"  \r\nmore") is None
@@ -142,6 +149,21 @@ def visible(heard: bytes) -> bytes:
     b'r1#'
     """
     return _ESCAPES.sub(b"", heard)
+
+
+def _without_leads(block: bytes) -> list[bytes]:
+    r"""Give a block as it is, then without each more of the sequences that it begins with.
+
+    What an editor prints when it leaves a line stands before the output, not before the prompt.
+
+    >>> _without_leads(b"\x1b[?2004l\r\r\nr1#")[2]
+    b'\r\nr1#'
+    """
+    forms, at = [block], 0
+    while lead := _LEAD.match(block, at):
+        at = lead.end()
+        forms.append(block[at:])
+    return forms
 
 
 def _mask(heard: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """A device's side of a conversation without a network: a terminal, a shell and a line between.
 
-The shell plays one text for one command, cut and delayed as told; everything else is answered with
+The shell plays texts for commands, cut, delayed and paged as told; everything else is answered with
 a denial, blank lines with the prompt.
 """
 
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from collector.driver.console import CTRL_E, Console
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
+LOG_LINE = b"*Mar  1 00:00:01.000: %SYS-5-CONFIG_I: Configured from console"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Bytes that the device sends in one write, after a pause in seconds."""
@@ -31,8 +36,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A pager's stop: its words, then a key is read, then it erases itself."""
+
+    words: bytes
+    rub_out: bytes
+
+
+Play = Sequence[Part | Page]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How a device behaves: its prompt, its echo, and what it does with typed-ahead input."""
+    """How a device behaves: its prompt, its echo, and what it does with typed-ahead input.
+
+    In ``prompt`` ``@N`` stands for the number of the prompt and ``@T`` for the time of day.
+    ``leaves_line``: what the line editor prints once a line is read. ``cuts``: the sizes of the
+    pieces in which all that the device says arrives, and the pause before each, for ever again.
+    ``chatter``: the seconds at which a log line comes if the device is idle; ``redraws``: with the
+    prompt again after it.
+    """
 
     prompt: bytes = b"\r\nr1#"
     greeting: bytes = b"welcome\r\n"
@@ -40,84 +63,134 @@ class Manner:
     keeps_typed_ahead: bool = True
     delay: float = 0.0  # one way over the network
     think: float = 0.0  # before anything is answered
+    hearing: float = 0.0  # before what was typed is looked at, echo included
     denial: bytes = b"% Unknown command\r\n"
+    leaves_line: bytes = b""
+    cuts: tuple[tuple[int, float], ...] = ()
+    chatter: tuple[float, ...] = ()
+    redraws: bool = True
 
 
 class Wire:
     """The two directions of a line, each with the same delay and each in order."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, manner: Manner) -> None:
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
-        self._delay = delay
+        self._delay = manner.delay
+        self._hearing = manner.hearing
+        self._cuts = cycle(manner.cuts) if manner.cuts else None
         self._arrivals = {"us": 0.0, "device": 0.0}
 
     def to_us(self, data: bytes) -> None:
+        while data and self._cuts:
+            size, pause = next(self._cuts)
+            self._carry("us", self.heard.put_nowait, data[:size], pause)
+            data = data[size:]
         if data:  # no bytes would be the end of the stream
             self._carry("us", self.heard.put_nowait, data)
 
     def to_device(self, device: Device, data: bytes) -> None:
-        self._carry("device", device.feed, data)
+        self._carry("device", device.feed, data, self._hearing)
 
-    def _carry(self, direction: str, deliver: Callable[[bytes], None], data: bytes) -> None:
-        if not self._delay:
+    def _carry(
+        self, direction: str, deliver: Callable[[bytes], None], data: bytes, pause: float = 0.0
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        earliest = self._arrivals[direction]
+        if not self._delay and not pause and earliest <= loop.time():
             deliver(data)
             return
-        loop = asyncio.get_running_loop()
         # Timers of the same instant fire in any order; what was sent later must arrive later.
-        at = max(loop.time() + self._delay, self._arrivals[direction] + 1e-6)
+        at = max(loop.time() + self._delay, earliest + 1e-6) + pause
         self._arrivals[direction] = at
         loop.call_at(at, deliver, data)
 
 
 class Device:
-    """The far end: reads lines, plays the text for the command."""
+    """The far end: reads lines, plays the texts for the commands."""
 
-    def __init__(self, manner: Manner, wire: Wire, command: bytes, plays: Sequence[Sequence[Part]]):
+    def __init__(self, manner: Manner, wire: Wire, plays: Mapping[bytes, Sequence[Play]]) -> None:
         self.manner = manner
         self.wire = wire
-        self.command = command
-        self.plays = list(plays)
-        self.busy = False
+        self.plays = {command: list(each) for command, each in plays.items()}
+        self.reading = True  # what is typed now is seen at once
+        self.idle = True
         self.lines: list[bytes] = []
         self.terminal = Terminal(wire.to_us, _drained, echo=manner.echo)
+        self._prompts = 0
 
     def feed(self, data: bytes) -> None:
-        if not self.busy or self.manner.keeps_typed_ahead:
+        if self.reading or self.manner.keeps_typed_ahead:
             self.terminal.feed(data)
 
     async def run(self) -> None:
-        prompt = self.manner.prompt
-        self.wire.to_us(self.manner.greeting + prompt.lstrip(b"\r\n"))
+        loop = asyncio.get_running_loop()
+        for at in self.manner.chatter:
+            loop.call_at(loop.time() + at, self._chat)
+        self.wire.to_us(self.manner.greeting + self._prompt().lstrip(b"\r\n"))
         while True:
             line = await self.terminal.read_line()
             self.lines.append(line)
-            self.busy = True
+            self.reading = self.idle = False
+            self.wire.to_us(self.manner.leaves_line)
             if self.manner.think:
                 await asyncio.sleep(self.manner.think)
             await self._answer(line)
-            self.busy = False
-            self.wire.to_us(prompt.removeprefix(b"\r\n"))
+            self.reading = self.idle = True
+            self.wire.to_us(self._prompt())
 
     async def _answer(self, line: bytes) -> None:
-        if line == self.command:
-            for part in self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]:
-                if part.pause:
-                    await asyncio.sleep(part.pause)
-                self.wire.to_us(part.data)
+        if line in self.plays:
+            plays = self.plays[line]
+            for part in plays.pop(0) if len(plays) > 1 else plays[0]:
+                await self._play(part)
         elif line.strip(b" "):
             self.wire.to_us(self.manner.denial)
+
+    async def _play(self, part: Part | Page) -> None:
+        if isinstance(part, Page):
+            self.wire.to_us(part.words)
+            self.reading = True
+            await self.terminal.read_key()
+            self.reading = False
+            self.wire.to_us(part.rub_out)
+            return
+        if part.pause:
+            await asyncio.sleep(part.pause)
+        self.wire.to_us(part.data)
+
+    def _prompt(self) -> bytes:
+        self._prompts += 1
+        return rendered(self.manner.prompt.removeprefix(b"\r\n"), self._prompts)
+
+    def _chat(self) -> None:
+        if self.idle:
+            redrawn = self._prompt() if self.manner.redraws else b""
+            self.wire.to_us(b"\r\n" + LOG_LINE + b"\r\n" + redrawn)
+
+
+def rendered(prompt: bytes, number: int) -> bytes:
+    """Give a prompt as it stands for the ``number``-th time, at the time of the running loop."""
+    if b"@" not in prompt:
+        return prompt
+    minute, second = divmod(int(asyncio.get_running_loop().time()) + 3590, 60)
+    clock = b"%02d:%02d:%02d" % (9 + minute // 60, minute % 60, second)
+    return prompt.replace(b"@N", b"%d" % (80 + number)).replace(b"@T", clock)
+
+
+_NOTHING: Mapping[bytes, Sequence[Play]] = MappingProxyType({b"show": ((),)})
 
 
 @asynccontextmanager
 async def console_of(
-    manner: Manner, command: bytes = b"show", plays: Sequence[Sequence[Part]] = ((),), seed: int = 0
+    manner: Manner, plays: Mapping[bytes, Sequence[Play]] = _NOTHING, seed: int = 0
 ) -> AsyncIterator[tuple[Console, Device]]:
-    """Give a console that has learned the prompt of a device that plays ``plays`` for ``command``.
+    """Give a console that has learned the prompt of a device that plays ``plays`` by command.
 
     The last play is repeated when the command is asked more often.
     """
-    wire = Wire(manner.delay)
-    device = Device(manner, wire, command, plays)
+    wire = Wire(manner)
+    device = Device(manner, wire, plays)
     running = asyncio.create_task(device.run())
     stream = Stream(
         wire.heard.get, lambda data: wire.to_device(device, data), lambda: None, limit=1 << 20
