@@ -41,8 +41,9 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
         forms = {form for secret in secrets if secret for form in _forms(secret)}
-        self._short = tuple(form for form in forms if len(form) < _SHORT)
-        self._long = tuple(form for form in forms if len(form) >= _SHORT)
+        plain = {form: _plain(form)[0] for form in forms}
+        self._short = tuple(form for form in forms if len(plain[form]) < _SHORT)
+        self._long = tuple({form for form in plain.values() if len(form) >= _SHORT})
 
     def __repr__(self) -> str:
         return f"Redaction({len(self._short) + len(self._long)} forms)"

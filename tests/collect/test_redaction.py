@@ -1,0 +1,81 @@
+"""Secrets in what a device gave back: every form hidden, and nothing else."""
+
+from __future__ import annotations
+
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.collect.redaction import REDACTED, Redaction
+
+SECRET = "pä\"s's w%rd/1<&\\"
+HIDDEN = REDACTED.decode()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", "\\/").replace("00e4", "00E4"),
+        quote(SECRET),
+        quote(SECRET, safe="").lower(),
+        quote_plus(SECRET),
+        html.escape(SECRET),
+        repr(SECRET)[1:-1],
+    ],
+)
+def test_every_form_is_hidden(form: str) -> None:
+    hide = Redaction([SECRET])
+    assert hide.text(f"before {form} after") == f"before {HIDDEN} after"
+    assert hide(f"{form}\n".encode()) == REDACTED + b"\n"
+    if not form.isascii():
+        assert hide(form.encode("latin-1")) == REDACTED
+
+
+@pytest.mark.parametrize("between", [b"\r\n", b"\x1b[1;31m", b"\x08", b"\0", b"\x1b[K\r\n\x1b[2m"])
+def test_what_a_terminal_puts_in_between_hides_nothing(between: bytes) -> None:
+    seen = b"a\r\nhun" + between + b"ter2" + between + b"b"
+    assert Redaction(["hunter2"])(seen) == b"a\r\n" + REDACTED + between + b"b"
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_half_a_secret_is_hidden_where_evidence_begins_or_ends(size: int) -> None:
+    hide, secret = Redaction(["hunter2"]), b"hunter2"
+    seen = secret[-size:] + b" middle " + secret[:size]
+    assert hide.evidence(seen) == REDACTED + b" middle " + REDACTED
+    assert hide(seen) == seen
+    assert hide.evidence(b"x " + seen + b" x") == b"x " + seen + b" x"
+
+
+def test_the_longest_and_those_that_overlap() -> None:
+    hide = Redaction(["lab", "lab2", "2enable", None, ""])
+    assert hide(b"lab2 lab lab2enable label") == b"%b %b %b %bel" % ((REDACTED,) * 4)
+
+
+def test_what_is_short_is_hidden_as_it_stands_only() -> None:
+    assert Redaction(["abc"]).evidence(b"abc a\r\nbc ab") == REDACTED + b" a\r\nbc ab"
+
+
+def test_without_secrets_nothing_is_hidden() -> None:
+    assert Redaction([None, ""]).evidence(b"\x00\xffall") == b"\x00\xffall"
+
+
+@given(
+    secret=st.text(st.characters(min_codepoint=33, max_codepoint=0x17F), min_size=4, max_size=12),
+    before=st.binary(max_size=20),
+    after=st.binary(max_size=20),
+    every=st.integers(1, 5),
+)
+def test_no_secret_comes_through(secret: str, before: bytes, after: bytes, every: int) -> None:
+    plain = secret.encode()
+    pieces = [plain[place : place + every] for place in range(0, len(plain), every)]
+    left = Redaction([secret])(before + b"\r\n".join(pieces) + after)
+    assert (
+        plain not in left.replace(REDACTED, b"").translate(None, b"\r\n") or plain in before + after
+    )
