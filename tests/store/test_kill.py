@@ -17,6 +17,7 @@ from collector.store import (
     newest_first,
     read_journal,
     read_manifest,
+    read_run,
 )
 from collector.store.lock import Holder, OutputLock
 
@@ -70,6 +71,9 @@ def _check_hashes(output: Path) -> None:
 
 def _check(output: Path, *, ended: bool) -> None:
     first, *others = reversed(newest_first(output))
+    for run in (first, *others):
+        assert read_run(run)["run_id"] == run.name
+        assert (run / "journal.jsonl").exists()
     _check_files(first, 1)
     assert read_manifest(first)["totals"]["ok"] == victim.DEVICES
     for second in others:
@@ -87,8 +91,7 @@ def _check_files(run: Path, generation: int) -> None:
 
 
 def _check_rows(run: Path) -> None:
-    rows = list(read_journal(run)) if (run / "journal.jsonl").exists() else []
-    for row in rows:
+    for row in read_journal(run):
         assert len(row["commands"]) == len(victim.SIZES)
         for command in row["commands"]:
             assert command["file"] is not None

@@ -175,6 +175,12 @@ def test_a_run_that_is_not_there_is_one_line(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_elsewhere_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="no such run"):
+        find_run(tmp_path, str(tmp_path))
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", "{", '{"schema": 2}'])
 def test_a_run_json_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
