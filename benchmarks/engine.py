@@ -14,13 +14,14 @@ import resource
 import time
 from collections.abc import AsyncIterator
 
-from collector.engine import collect_devices
+from collector.engine import Enter, collect_devices
 from collector.model import (
     Assignment,
     CommandResult,
     CommandStatus,
     Device,
     Limits,
+    Phase,
     Retries,
     Status,
     Timeouts,
@@ -33,8 +34,9 @@ class Thinker:
     def __init__(self, think: float) -> None:
         self._think = think
 
-    async def open(self, device: Device, timeouts: Timeouts) -> Thinker:
+    async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> Thinker:
         """Be open at once."""
+        enter(Phase.AUTH)
         return self
 
     async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:

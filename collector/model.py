@@ -128,11 +128,19 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many devices at once: open, being opened, and per group (0: no limit)."""
+    """How many devices at once: open, being opened, per group and per credential (0: no limit).
+
+    ``connects_per_second``: connections begun, 0: no limit. ``trial``: devices being tried at once
+    with a credential that has not been accepted yet; ``rejections`` in a row end its use.
+    """
 
     sessions: int = 500
     connecting: int = 25
     per_group: int = 0
+    per_credential: int = 0
+    connects_per_second: float = 0.0
+    trial: int = 3
+    rejections: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ _CountOrNone = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 _WEEK: Final = 7 * 86_400
 _Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
 _SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 # A section with nothing below it, all lines commented out, is an empty one.
 _Section = BeforeValidator(lambda value: {} if value is None else value)
@@ -186,6 +187,18 @@ class _LimitKeys(_Closed):
     connecting: _Count = Field(_LIMITS.connecting, description="sessions being opened at once")
     per_group: _CountOrNone = Field(
         _LIMITS.per_group, description="sessions in one group at once; 0: no limit"
+    )
+    per_credential: _CountOrNone = Field(
+        _LIMITS.per_credential, description="sessions with one credential at once; 0: no limit"
+    )
+    connects_per_second: _Rate = Field(
+        _LIMITS.connects_per_second, description="connections begun in a second; 0: no limit"
+    )
+    trial: _Count = Field(
+        _LIMITS.trial, description="devices tried at once with a credential not accepted yet"
+    )
+    rejections: _Count = Field(
+        _LIMITS.rejections, description="rejections in a row after which a credential is not tried"
     )
 
 

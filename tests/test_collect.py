@@ -20,7 +20,7 @@ from collector.collect.ending import Ending
 from collector.collect.system import fitted
 from collector.collect.tally import Tally
 from collector.credentials import Credentials
-from collector.engine import Stop
+from collector.engine import Enter, Stop
 from collector.errors import DeviceError, Exit, InputError, SelectionError, StorageError
 from collector.inventory import load_inventory
 from collector.model import (
@@ -60,8 +60,9 @@ class Script:
         self.opened: list[str] = []
         self.hanging = asyncio.Event()
 
-    async def open(self, device: Device, timeouts: Timeouts) -> Script:
+    async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> Script:
         self.opened.append(device.name)
+        enter(Phase.AUTH)
         match self.devices.get(device.name, "answer"):
             case Fault() as fault:
                 raise DeviceError(fault, evidence=b"login: admin s3cret-word denied")
@@ -203,7 +204,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
     code = """
 import asyncio, signal
 from collector.collect.ending import Ending
-from collector.engine import Stop
+from collector.engine import Enter, Stop
 
 async def main():
     stop = Stop()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,10 @@ HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
 
 
+def _unheard(phase: Phase) -> None:
+    """Let every phase be."""
+
+
 class DeviceConnector:
     """Opens sessions; holds what all devices share: host keys, private keys, the resolver."""
 
@@ -51,19 +55,30 @@ class DeviceConnector:
         self._keys: dict[Path, asyncssh.SSHKey] = {}
         self._rng = random.Random()
 
-    async def open(self, device: Device, timeouts: Timeouts) -> DeviceSession:
+    async def open(
+        self, device: Device, timeouts: Timeouts, enter: Callable[[Phase], None] = _unheard
+    ) -> DeviceSession:
         """Open a session within ``timeouts.connect`` and then ``timeouts.login`` seconds.
 
+        ``enter`` hears each phase before anything of it is done, and may end the opening by a
+        `DeviceError`: before ``auth`` no credential was sent, and at ``channel`` it was accepted.
         Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
         when the opening is cancelled.
         """
-        return await _Opening(self, device, timeouts).session()
+        return await _Opening(self, device, timeouts, enter).session()
 
 
 class _Opening:
     """One opening: the phase it has reached and what must be closed if it fails."""
 
-    def __init__(self, shared: DeviceConnector, device: Device, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        shared: DeviceConnector,
+        device: Device,
+        timeouts: Timeouts,
+        enter: Callable[[Phase], None],
+    ) -> None:
+        self._on_phase = enter
         self._shared = shared
         self._device = device
         self._timeouts = timeouts
@@ -142,7 +157,8 @@ class _Opening:
         newline = platform.return_char.encode()
         stream.allow(self._timeouts.login, Phase.LOGIN)
         if self._device.transport is Transport.TELNET:
-            await telnet.log_in(stream, credential, newline)
+            await telnet.log_in(stream, credential, newline, lambda: self._on_phase(Phase.AUTH))
+            self._on_phase(Phase.LOGIN)
             stream.phase = Phase.LOGIN
         editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""
         console = Console(stream, newline=newline, editor_key=editor_key, rng=self._shared._rng)
@@ -152,6 +168,7 @@ class _Opening:
     def _enter(self, phase: Phase) -> None:
         """Mark the phase; the login limit runs from authentication to the prompt."""
         self._phase = phase
+        self._on_phase(phase)
         loop = asyncio.get_running_loop()
         if phase is Phase.AUTH and self._limit and not self._limit.expired():
             self._limit.reschedule(loop.time() + self._timeouts.login)

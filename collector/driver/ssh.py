@@ -82,9 +82,16 @@ class Client(asyncssh.SSHClient):
         return False
 
     def begin_auth(self, username: str) -> None:
-        """Mark that the key exchange is done and the host's key was accepted."""
+        """Mark that the key exchange is done and the host's key was accepted.
+
+        Whoever is told may object: then it ends here, and no credential is sent.
+        """
         del username
-        self._on_phase(Phase.AUTH)
+        try:
+            self._on_phase(Phase.AUTH)
+        except DeviceError as error:
+            self.refusal = error
+            raise asyncssh.DisconnectError(asyncssh.DISC_BY_APPLICATION, "not now") from error
 
     def auth_completed(self) -> None:
         """Mark that the device took the credential."""

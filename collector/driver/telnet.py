@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
 from typing import Final
 
 from collector.credentials import Credential
@@ -123,8 +124,10 @@ class TelnetReader:
         return answer
 
 
-async def log_in(stream: Stream, credential: Credential, newline: bytes) -> None:
-    """Answer the device's questions for a name and a password, each once.
+async def log_in(
+    stream: Stream, credential: Credential, newline: bytes, before: Callable[[], None]
+) -> None:
+    """Answer the device's questions for a name and a password, each once; ``before`` the first.
 
     Raises `DeviceError` of class `auth` when it asks again or hangs up after the password, and
     `busy` when it hangs up before it asks: no line is free.
@@ -139,11 +142,14 @@ async def log_in(stream: Stream, credential: Credential, newline: bytes) -> None
             if named or answered:
                 raise _rejected(stream)
             named = True
+            before()
             stream.say(credential.username.encode() + newline)
         elif PASSWORD.search(line):
             if answered:
                 raise _rejected(stream)
             answered = True
+            if not named:
+                before()
             stream.say((credential.password or "").encode() + newline)
         elif answered and _REFUSAL.search(line):
             raise _rejected(stream)

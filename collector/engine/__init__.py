@@ -1,14 +1,26 @@
 """From devices to results: the producer, the waiting line, the workers and their limits.
 
-Owns deadlines, limits, retries, admission and interruption. Refuses to know what a session is made
-of and what becomes of a result: the `Connector` is handed in, the results are read by the caller.
+Owns deadlines, limits, retries, admission, the lockout breaker and interruption. Refuses to know
+what a session is made of and what becomes of a result: the `Connector` is handed in, the results
+are read by the caller.
 """
 
 from __future__ import annotations
 
+from collector.engine.breaker import Breaker
 from collector.engine.collection import collect_devices
 from collector.engine.retry import RETRIED
-from collector.engine.session import Clock, Connector, Session, SystemClock
+from collector.engine.session import Clock, Connector, Enter, Session, SystemClock
 from collector.engine.stop import Stop
 
-__all__ = ["collect_devices", "Connector", "Session", "Stop", "RETRIED", "Clock", "SystemClock"]
+__all__ = [
+    "collect_devices",
+    "Connector",
+    "Enter",
+    "Session",
+    "Stop",
+    "Breaker",
+    "RETRIED",
+    "Clock",
+    "SystemClock",
+]

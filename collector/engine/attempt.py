@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from types import TracebackType
 
+from collector.engine.approach import Approach
 from collector.engine.deadline import Deadline
 from collector.engine.session import Connector, Session
 from collector.engine.visit import Visit, limits_of
@@ -26,50 +26,54 @@ OPEN_GRACE = 1.0
 COMMAND_GRACE = 2.0
 LAST_LOOK = 4.0
 CLOSE = 2.0
-# A place for connecting rations the loop's time: fifty handshakes at once stalled it for 125 ms,
-# ten for 34 ms. A peer that has kept us waiting for this long costs no time of ours, so its place
-# goes to the next: else a dead site of a thousand would hold up the others for minutes.
-HANDSHAKE = 1.0
 
 
 async def attempt(
-    visit: Visit, connector: Connector, timeouts: Timeouts, connecting: asyncio.Semaphore
+    visit: Visit, connector: Connector, timeouts: Timeouts, approach: Approach
 ) -> None:
     """Make one attempt; how it ended is in ``visit``. Only a cancellation is raised, and bugs.
 
-    The device's time starts when it has its place for connecting.
+    An attempt that ended before its credential was sent, for others' sake, is none.
     """
     limits = limits_of(visit.device, timeouts)
     session: Session | None = None
-    async with ConnectingPlace(connecting) as place:
-        visit.begin()
-        left = max(0.0, limits.device - visit.spent)
+    visit.begin()
+    left = max(0.0, limits.device - visit.spent)
+    try:
         try:
-            try:
-                async with Deadline(left):
-                    session = await _open(visit, connector, replace(limits, device=left))
-                    place.give_back()
-                    await _ask(visit, session, limits)
-            except DeviceError as error:
-                visit.fail(error.fault, error.evidence)
-            except TimeoutError:
-                visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
-            if session is not None:
-                await _look_back(visit, session)
-        finally:
-            visit.underway = False
-            if session is not None:
-                await _close(session)
+            async with Deadline(left):
+                session = await _open(visit, connector, replace(limits, device=left), approach)
+                await _ask(visit, session, limits)
+        except DeviceError as error:
+            visit.fail(error.fault, error.evidence)
+        except TimeoutError:
+            visit.fail(_late(visit.phase, f"the device's limit of {limits.device:g} s is over"))
+        if session is not None:
+            await _look_back(visit, session)
+    finally:
+        visit.underway = False
+        if session is not None:
+            await _close(session)
+        if approach.withheld:
+            visit.withdraw()
+        else:
             visit.end()
 
 
-async def _open(visit: Visit, connector: Connector, limits: Timeouts) -> Session:
+async def _open(
+    visit: Visit, connector: Connector, limits: Timeouts, approach: Approach
+) -> Session:
     seconds = limits.connect + limits.login
     try:
         async with Deadline(seconds + OPEN_GRACE):
-            return await connector.open(visit.device, limits)
+            session = await connector.open(visit.device, limits, approach.enter)
+    except DeviceError as error:
+        approach.failed(error.fault)
+        raise
     except TimeoutError as error:
-        raise DeviceError(_late(Phase.CONNECT, f"no session within {seconds:g} s")) from error
+        raise DeviceError(_late(visit.phase, f"no session within {seconds:g} s")) from error
+    approach.opened()
+    return session
 
 
 async def _ask(visit: Visit, session: Session, limits: Timeouts) -> None:
@@ -108,31 +112,3 @@ async def _close(session: Session) -> None:
 
 def _late(phase: Phase, message: str) -> Fault:
     return Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
-
-
-class ConnectingPlace:
-    """A place of the connecting semaphore, given back once: when asked, when slow, or at last."""
-
-    def __init__(self, semaphore: asyncio.Semaphore) -> None:
-        self._semaphore = semaphore
-
-    async def __aenter__(self) -> ConnectingPlace:
-        await self._semaphore.acquire()
-        self._held = True
-        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE, self.give_back)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.give_back()
-
-    def give_back(self) -> None:
-        """Let the next device connect; a second call does nothing."""
-        if self._held:
-            self._held = False
-            self._timer.cancel()
-            self._semaphore.release()

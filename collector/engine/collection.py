@@ -12,8 +12,12 @@ import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterable
 
+from collector.engine.approach import Approach
 from collector.engine.attempt import attempt
+from collector.engine.breaker import Breaker
 from collector.engine.line import Line
+from collector.engine.places import Places
+from collector.engine.rate import Rate
 from collector.engine.retry import is_retried, pause
 from collector.engine.session import Clock, Connector, SystemClock
 from collector.engine.stop import Stop
@@ -41,7 +45,7 @@ ASIDE = 10_000
 REMIND = 1.0
 
 
-async def collect_devices(
+async def collect_devices(  # noqa: PLR0913 - a limit, an edge or an observer each, all by name
     assignments: AsyncIterable[Assignment],
     connector: Connector,
     *,
@@ -49,6 +53,7 @@ async def collect_devices(
     timeouts: Timeouts,
     retries: Retries,
     stop: asyncio.Event | None = None,
+    breaker: Breaker | None = None,
     rng: random.Random | None = None,
     clock: Clock | None = None,
 ) -> AsyncGenerator[DeviceResult, None]:
@@ -56,13 +61,15 @@ async def collect_devices(
 
     Slow reading slows the workers. Leaving the loop early closes every session and drops the rest.
     When ``stop`` is set, running devices end ``cancelled`` with what they had, the others
-    ``skipped``. An error of ``assignments`` is raised here once the devices read so far have ended.
+    ``skipped``. ``breaker`` tells afterwards which credentials were given up. An error of
+    ``assignments`` is raised here once the devices read so far have ended.
     """
     engine = _Engine(
         connector,
         limits,
         timeouts,
         retries,
+        breaker=breaker or Breaker(limits),
         rng=rng or random.Random(),
         clock=clock or SystemClock(),
     )
@@ -102,16 +109,19 @@ class _Engine:
         timeouts: Timeouts,
         retries: Retries,
         *,
+        breaker: Breaker,
         rng: random.Random,
         clock: Clock,
     ) -> None:
         self._connector, self._timeouts, self._retries = connector, timeouts, retries
         self._rng, self._clock = rng, clock
         self._sessions = asyncio.Semaphore(limits.sessions)
-        self._connecting = asyncio.Semaphore(limits.connecting)
+        self._connecting = Places(limits.connecting)
+        self._rate = Rate(limits.connects_per_second)
+        self._breaker = breaker
         self._assignments: asyncio.Queue[Assignment] = asyncio.Queue(QUEUED)
         self._results: asyncio.Queue[DeviceResult | None] = asyncio.Queue(QUEUED)
-        self._line = Line(limits.per_group)
+        self._line = Line(limits, breaker)
         self._running: dict[Visit, asyncio.Task[None]] = {}
         self._resting: dict[Visit, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
@@ -121,6 +131,7 @@ class _Engine:
         self._ending: Stop | None = None
         self._cutting = False
         self._reminder: asyncio.TimerHandle | None = None
+        self._next_token: asyncio.TimerHandle | None = None
 
     # What the reader does.
 
@@ -181,7 +192,9 @@ class _Engine:
             self._fill_line()
             if self._ending is not None:
                 await self._turn_away(self._ending)
-            if self._line.is_ready and not self._sessions.locked():
+            for visit in self._line.barred():
+                await self._bar(visit)
+            if self._line.is_ready and not self._sessions.locked() and self._has_token():
                 await self._sessions.acquire()  # free, so this does not wait
                 visit = self._line.next()
                 self._running[visit] = group.create_task(self._work(visit))
@@ -193,28 +206,35 @@ class _Engine:
 
     async def _work(self, visit: Visit) -> None:
         delay: float | None = None
+        withheld = False
         try:
             with bound(device=visit.device.name):
-                await self._attempt(visit)
+                withheld = await self._attempt(visit)
                 delay = self._delay(visit)
-            if delay is None:
+            if delay is None and not withheld:
                 await self._results.put(visit.result())
         finally:
             # The places are kept until the result is taken: unread results are bounded by them.
             del self._running[visit]
             self._sessions.release()
             self._line.leave(visit)
-            if delay is not None:
+            if withheld:
+                self._line.join(visit)
+            elif delay is not None:
                 self._rest(visit, delay)
             self._changed.set()
 
-    async def _attempt(self, visit: Visit) -> None:
-        if (reason := self._ending) is not None:
-            visit.cancel(self._called_off(visit, reason))
-            return
+    async def _attempt(self, visit: Visit) -> bool:
+        """Visit the device once; tell whether it has to stand in line again for its credential."""
+        approach = Approach(visit, self._connecting, self._breaker, self._recall)
         visit.underway = True
         try:
-            await attempt(visit, self._connector, self._timeouts, self._connecting)
+            async with approach:
+                if (reason := self._ending) is not None:
+                    visit.cancel(self._called_off(visit, reason))
+                else:
+                    await attempt(visit, self._connector, self._timeouts, approach)
+            return approach.withheld
         except asyncio.CancelledError:
             if self._ending is None or not self._cutting:
                 raise
@@ -225,6 +245,7 @@ class _Engine:
             visit.fail(_internal(visit.phase, error))
         finally:
             visit.underway = False
+        return False
 
     # Who waits, and for what.
 
@@ -235,6 +256,28 @@ class _Engine:
 
     def _has_room(self) -> bool:
         return not self._line.is_ready and len(self._line) + len(self._resting) < ASIDE
+
+    def _has_token(self) -> bool:
+        """Tell whether the rate of connections allows one more; else wake up when it does."""
+        loop = asyncio.get_running_loop()
+        if self._next_token is not None:
+            self._next_token.cancel()
+            self._next_token = None
+        if wait := self._rate.wait(loop.time()):
+            self._next_token = loop.call_later(wait, self._changed.set)
+            return False
+        self._rate.take()
+        return True
+
+    def _recall(self, visit: Visit) -> None:
+        self._line.recall(visit.device.credential)
+        self._changed.set()
+
+    async def _bar(self, visit: Visit) -> None:
+        """Give a device its result whose credential is not to be tried any more."""
+        if visit.attempts == 0:
+            visit.cancel(self._breaker.fault(visit.device.credential))
+        await self._results.put(visit.result())
 
     def _is_over(self) -> bool:
         waiting = len(self._line) or self._resting or not self._assignments.empty()
@@ -303,6 +346,8 @@ class _Engine:
         self._forget_rests()
         if self._reminder is not None:
             self._reminder.cancel()
+        if self._next_token is not None:
+            self._next_token.cancel()
 
     def _forget_rests(self) -> None:
         for timer in self._resting.values():

@@ -1,8 +1,8 @@
-"""The waiting line: first come, first served, save that a full group is passed by.
+"""The waiting line: first come, first served, save that who cannot set out yet is passed by.
 
-Owns which device is next and the count of places in each group. A device whose group is full
-waits aside, holding no place of any kind, so that a site which is slow or dead holds up nobody
-else. Refuses to wait itself: no tasks, no timers.
+Owns which device is next and the count of places in each group and for each credential. A device
+whose group is full, or whose credential is on trial, waits aside and holds no place of any kind, so
+that a site which is slow or dead holds up nobody else. Refuses to wait itself: no tasks, no timers.
 """
 
 from __future__ import annotations
@@ -10,21 +10,29 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 
+from collector.engine.breaker import Breaker
 from collector.engine.visit import Visit
+from collector.model import Limits
+
+Key = tuple[str, str]  # what has places: ("group", "ams"), ("credential", "lab")
 
 
 class Line:
-    """Visits that wait. ``per_group`` is the most that may be away in one group; 0: no limit."""
+    """Visits that wait, for a place or for what becomes of their credential."""
 
-    def __init__(self, per_group: int) -> None:
-        self._per_group = per_group
-        self._away: Counter[str] = Counter()
+    def __init__(self, limits: Limits, breaker: Breaker) -> None:
+        self._most = {"group": limits.per_group, "credential": limits.per_credential}
+        self._breaker = breaker
+        self._away: Counter[Key] = Counter()
         self._ready: deque[Visit] = deque()
-        self._aside: defaultdict[str, deque[Visit]] = defaultdict(deque)
+        self._aside: defaultdict[Key, deque[Visit]] = defaultdict(deque)
+        self._untried: defaultdict[str, deque[Visit]] = defaultdict(deque)
+        self._barred: deque[Visit] = deque()
         self._waiting = 0
+        self._from_the_end = False
 
     def __len__(self) -> int:
-        """Count all that wait, ready or aside."""
+        """Count all that wait, wherever."""
         return self._waiting
 
     @property
@@ -33,7 +41,7 @@ class Line:
         return bool(self._ready)
 
     def join(self, visit: Visit) -> None:
-        """Stand in line. A visit whose groups all have a place takes them now."""
+        """Stand in line. A visit for which there is every place it needs takes them now."""
         self._waiting += 1
         self._place(visit)
 
@@ -44,42 +52,101 @@ class Line:
         return visit
 
     def leave(self, visit: Visit) -> None:
-        """Give back the places that a visit from `next` had in its groups."""
-        self._away.subtract(self._groups(visit))
-        for group in self._groups(visit):
-            self._call_up(group)
+        """Give back the places of a visit from `next`."""
+        self._give_back(visit)
+        for key in self._keys(visit):
+            self._call_up(key)
+        self.recall(visit.device.credential)
+
+    def recall(self, credential: str) -> None:
+        """Look again at who waits for this credential: something has become known of it."""
+        trial = self._breaker.trial(credential)
+        if trial.is_over:
+            self._bar(credential)
+        untried = self._untried[credential]
+        while untried and trial.calls:
+            self._place(self._pick(untried))
+        if not untried:
+            del self._untried[credential]
+
+    def barred(self) -> Iterator[Visit]:
+        """Take out those whose credential is not to be tried any more."""
+        while self._barred:
+            self._waiting -= 1
+            yield self._barred.popleft()
 
     def clear(self) -> Iterator[Visit]:
         """Take out all that wait; they have no places any more."""
         while self._ready:
             visit = self.next()
-            self._away.subtract(self._groups(visit))
+            self._give_back(visit)
             yield visit
-        for aside in self._aside.values():
+        for aside in (*self._aside.values(), *self._untried.values()):
             while aside:
                 self._waiting -= 1
                 yield aside.popleft()
 
     def _place(self, visit: Visit) -> None:
-        groups = self._groups(visit)
-        full = next((group for group in groups if self._is_full(group)), None)
-        if full is not None:
+        keys = self._keys(visit)
+        credential = visit.device.credential
+        trial = self._breaker.trial(credential)
+        full = next((key for key in keys if self._is_full(key)), None)
+        if trial.is_over:
+            self._barred.append(visit)
+        elif full is not None:
             self._aside[full].append(visit)
+        elif not trial.calls:
+            self._untried[credential].append(visit)
         else:
-            self._away.update(groups)
+            self._away.update(keys)
+            trial.set_out(visit)
             self._ready.append(visit)
 
-    def _call_up(self, group: str) -> None:
+    def _call_up(self, key: Key) -> None:
         # Who is called up may find another group of theirs full; then the next one is asked, for
         # the place would lie idle otherwise.
-        aside = self._aside[group]
-        while aside and not self._is_full(group):
+        aside = self._aside[key]
+        while aside and not self._is_full(key):
             self._place(aside.popleft())
         if not aside:
-            del self._aside[group]
+            del self._aside[key]
 
-    def _is_full(self, group: str) -> bool:
-        return self._away[group] >= self._per_group
+    def _pick(self, untried: deque[Visit]) -> Visit:
+        # From both ends in turn: inventories are written site by site, and the first may be dead.
+        self._from_the_end = not self._from_the_end
+        return untried.pop() if self._from_the_end else untried.popleft()
 
-    def _groups(self, visit: Visit) -> tuple[str, ...]:
-        return tuple(sorted(set(visit.device.groups))) if self._per_group else ()
+    def _bar(self, credential: str) -> None:
+        """Move everybody who waits with this credential to the barred."""
+        freed: set[Key] = set()
+        for visit in _taken(self._ready, credential):
+            self._give_back(visit)
+            freed.update(self._keys(visit))
+            self._barred.append(visit)
+        for aside in (self._untried[credential], *self._aside.values()):
+            self._barred.extend(_taken(aside, credential))
+        for key in freed:
+            self._call_up(key)
+
+    def _give_back(self, visit: Visit) -> None:
+        self._away.subtract(self._keys(visit))
+        self._breaker.trial(visit.device.credential).leave(visit)
+
+    def _is_full(self, key: Key) -> bool:
+        return self._away[key] >= self._most[key[0]]
+
+    def _keys(self, visit: Visit) -> tuple[Key, ...]:
+        named = [("group", group) for group in sorted(set(visit.device.groups))]
+        named.append(("credential", visit.device.credential))
+        return tuple(key for key in named if self._most[key[0]])
+
+
+def _taken(visits: deque[Visit], credential: str) -> list[Visit]:
+    """Take out of a queue, in order, those with this credential."""
+    if not visits:
+        return []
+    found = [visit for visit in visits if visit.device.credential == credential]
+    kept = [visit for visit in visits if visit.device.credential != credential]
+    visits.clear()
+    visits.extend(kept)
+    return found

@@ -6,10 +6,11 @@ Owns the contract that a driver has to keep. Refuses to know any driver.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from collector.model import CommandResult, Device, Timeouts
+from collector.model import CommandResult, Device, Phase, Timeouts
 
 
 class Session(Protocol):
@@ -36,14 +37,20 @@ class Session(Protocol):
         ...
 
 
+Enter = Callable[[Phase], None]
+
+
 class Connector(Protocol):
     """Opens sessions."""
 
-    async def open(self, device: Device, timeouts: Timeouts) -> Session:
+    async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> Session:
         """Connect and log in, within ``connect`` and ``login`` seconds, or raise `DeviceError`.
 
         ``timeouts`` are those of this device; ``device`` in it is what is left of its limit.
-        When cancelled it leaves nothing open and ends within a second.
+        ``enter`` is told each phase before anything of it is done: ``kex`` when the peer has
+        answered, ``auth`` before the credential is sent, ``channel`` once it was accepted. It may
+        raise `DeviceError`, which ends the opening. When cancelled it leaves nothing open and ends
+        within a second.
         """
         ...
 

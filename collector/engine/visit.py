@@ -77,6 +77,13 @@ class Visit:
         """Charge the attempt to the device's limit."""
         self.spent += self.clock.monotonic() - self._attempt
 
+    def withdraw(self) -> None:
+        """Take the last attempt back: nothing was asked of the device, it stands in line again."""
+        self.attempts -= 1
+        self.fault, self.evidence = None, b""
+        if not self.attempts:
+            self.started, self.phase = None, Phase.CONNECT
+
     def unanswered(self) -> Iterator[str]:
         """Walk the commands that are still to be asked; each must be answered before the next."""
         self.phase = Phase.COMMAND

@@ -15,7 +15,7 @@ from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple
 
-from collector.engine import Clock, collect_devices
+from collector.engine import Breaker, Clock, Enter, collect_devices
 from collector.errors import DeviceError
 from collector.model import (
     Assignment,
@@ -119,10 +119,10 @@ def still_loop() -> StillLoop:
     return loop
 
 
-def device(name: str, *groups: str, **timeouts: float) -> Device:
+def device(name: str, *groups: str, credential: str = "c", **timeouts: float) -> Device:
     """Make a device of which only the name matters."""
     return Device(
-        name=name, host="h", platform="p", credential="c", groups=groups, timeouts=timeouts
+        name=name, host="h", platform="p", credential=credential, groups=groups, timeouts=timeouts
     )
 
 
@@ -182,11 +182,15 @@ class Script:
     def __init__(
         self,
         *,
+        on_dial: Callable[[Device, int], Awaitable[None]] | None = None,
+        on_greet: Callable[[Device, int], Awaitable[None]] | None = None,
         on_open: Callable[[Device, int], Awaitable[None]] | None = None,
         on_run: Callable[[Device, str], Awaitable[CommandResult | None]] | None = None,
         on_close: Callable[[Device], Awaitable[None]] | None = None,
     ) -> None:
+        self.on_dial, self.on_greet = on_dial, on_greet
         self.on_open, self.on_run, self.on_close = on_open, on_run, on_close
+        self.set_out: Counter[str] = Counter()
         self.tried: Counter[str] = Counter()
         self.opened: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
@@ -196,27 +200,58 @@ class Script:
         self.condemned: dict[str, tuple[int, ...]] = {}
         self.on_finish: Callable[[Device], Awaitable[None]] | None = None
         self.connecting = self.most_connecting = 0
+        self.trying: Counter[str] = Counter()
+        self.most_tried: Counter[str] = Counter()
         self.sessions = self.most_sessions = 0
         self.groups: Counter[str] = Counter()
         self.most_in_group: Counter[str] = Counter()
 
-    async def open(self, device: Device, timeouts: Timeouts) -> ScriptedSession:
-        """Follow the script, else open at once."""
+    async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> ScriptedSession:
+        """Follow the script, else open at once.
+
+        The steps: it dials, it greets once the peer has answered, it opens with the credential.
+        """
+        self.set_out[device.name] += 1
+        self.away(1, device)
+        try:
+            await self._reach(device, enter)
+            await self._open(device, timeouts)
+            enter(Phase.CHANNEL)
+        except BaseException:
+            self.away(-1, device)
+            raise
+        self.opened[device.name] += 1
+        return ScriptedSession(self, device)
+
+    async def _reach(self, device: Device, enter: Enter) -> None:
+        enter(Phase.CONNECT)
+        if self.on_dial is not None:
+            await self.on_dial(device, self.set_out[device.name])
+        enter(Phase.KEX)
+        self.connecting += 1
+        self.most_connecting = max(self.most_connecting, self.connecting)
+        try:
+            if self.on_greet is not None:
+                await self.on_greet(device, self.set_out[device.name])
+        finally:
+            self.connecting -= 1
+        enter(Phase.AUTH)
+
+    async def _open(self, device: Device, timeouts: Timeouts) -> None:
         self.tried[device.name] += 1
         self.limits.append(timeouts)
         self.connecting += 1
         self.most_connecting = max(self.most_connecting, self.connecting)
-        self.away(1, device)
+        self.trying[device.credential] += 1
+        self.most_tried[device.credential] = max(
+            self.most_tried[device.credential], self.trying[device.credential]
+        )
         try:
             if self.on_open is not None:
                 await self.on_open(device, self.tried[device.name])
-        except BaseException:
-            self.away(-1, device)
-            raise
         finally:
             self.connecting -= 1
-        self.opened[device.name] += 1
-        return ScriptedSession(self, device)
+            self.trying[device.credential] -= 1
 
     def away(self, change: int, device: Device) -> None:
         """Count a device that holds a session place."""
@@ -247,6 +282,7 @@ def results_of(
     timeouts: Timeouts | None = None,
     retries: Retries | None = None,
     stop: asyncio.Event | None = None,
+    breaker: Breaker | None = None,
     clock: Clock | None = None,
 ) -> AsyncGenerator[DeviceResult, None]:
     """Start the engine on the scripted connector."""
@@ -257,6 +293,7 @@ def results_of(
         timeouts=timeouts or Timeouts(),
         retries=retries or Retries(),
         stop=stop,
+        breaker=breaker,
         rng=random.Random(1),
         clock=clock or LoopClock(),
     )

@@ -244,7 +244,7 @@ def test_a_connector_that_forgets_its_limit_is_reminded() -> None:
     )
     assert result.duration == pytest.approx(8)
     assert result.fault is not None
-    assert (result.fault.fault_class, result.fault.phase) == (FaultClass.TIMEOUT, Phase.CONNECT)
+    assert (result.fault.fault_class, result.fault.phase) == (FaultClass.TIMEOUT, Phase.AUTH)
 
 
 def test_the_connector_is_told_the_limits_of_the_device() -> None:

@@ -99,7 +99,7 @@ def test_a_dead_site_at_the_head_of_the_line_does_not_hold_up_the_others() -> No
     async def main() -> None:
         devices = [*fleet(300, "dead"), *fleet(300, "live")]
         limits = Limits(sessions=20, connecting=15, per_group=10)
-        async for result in results_of(Script(on_open=dead, on_run=think), devices, limits=limits):
+        async for result in results_of(Script(on_dial=dead, on_run=think), devices, limits=limits):
             done[result.device.name] = still_loop().time()
 
     simulate(main())
@@ -115,14 +115,14 @@ def test_dead_devices_give_up_their_place_for_connecting() -> None:
 
     async def main() -> float:
         await collected(
-            Script(on_open=dead),
+            Script(on_dial=dead),
             *fleet(100),
             limits=Limits(connecting=10),
             retries=Retries(attempts=1),
         )
         return still_loop().time()
 
-    assert simulate(main()) == pytest.approx(9 + 15)
+    assert simulate(main()) == pytest.approx(1.5 + 15)
 
 
 def test_waiting_for_a_place_is_no_part_of_the_limit_of_a_device() -> None:

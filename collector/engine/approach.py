@@ -1,0 +1,133 @@
+"""The way of one attempt up to its session: its place for connecting, and its credential's trial.
+
+Owns what the phases of an opening mean for others: who may connect next, and whether this
+credential may be sent. Refuses to know how a device is reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+from collector.engine.breaker import Breaker
+from collector.engine.places import Places
+from collector.engine.visit import Visit
+from collector.errors import DeviceError
+from collector.model import Fault, FaultClass, Phase
+
+# A peer that has not answered by then may be dead: its place for connecting goes to the next. A
+# dead site of two hundred holds up the others for 0.8 s in all, with 25 places.
+DIALLING = 0.1
+# A peer that answers by then, from wherever on earth, still counts as a scout of its credential.
+SCOUTING = 0.25
+# A handshake takes some tens of milliseconds; one that takes longer waits for its peer.
+HANDSHAKE = 1.0
+
+
+class Approach:
+    """One attempt's standing with the others; ``async with`` waits for a place for connecting.
+
+    ``withheld`` tells that the credential was not sent, since others are being tried with it.
+    ``on_news`` is called whenever others might set out now.
+    """
+
+    def __init__(
+        self, visit: Visit, places: Places, breaker: Breaker, on_news: Callable[[Visit], None]
+    ) -> None:
+        self.withheld = False
+        self._visit = visit
+        self._places = places
+        self._trial = breaker.trial(visit.device.credential)
+        self._on_news = on_news
+        self._has_place = False
+        self._is_tried = False
+        self._is_judged = False
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def __aenter__(self) -> Approach:
+        await self._places.take()
+        self._has_place = True
+        self._after(DIALLING, self._give_back)
+        if not self._trial.is_proven:
+            self._after(SCOUTING, self._fall_out_of_sight)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def enter(self, phase: Phase) -> None:
+        """Hear of the phase that the opening comes to; raises `DeviceError` where it has to end."""
+        self._visit.phase = phase
+        if phase is Phase.KEX:
+            self._answered()
+        elif phase is Phase.AUTH:
+            self._ask_leave()
+        elif phase is Phase.CHANNEL:
+            self._judge(self._trial.accept)
+
+    def opened(self) -> None:
+        """Hear that there is a session; one that asked for no credential says nothing of it."""
+        if self._is_tried:
+            self._judge(self._trial.accept)
+        self._leave()
+
+    def failed(self, fault: Fault) -> None:
+        """Hear that there is none: a rejection counts, all else says nothing of the credential."""
+        if (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH):
+            self._judge(self._trial.reject)
+
+    def _answered(self) -> None:
+        self._stop_timers()
+        if not self._has_place:
+            self._places.take_again()
+            self._has_place = True
+        self._after(HANDSHAKE, self._give_back)
+        if not self._trial.is_proven:
+            self._trial.sight(self._visit)
+            self._after(HANDSHAKE, self._fall_out_of_sight)
+
+    def _ask_leave(self) -> None:
+        if not self._trial.admit(self._visit):
+            self.withheld = True
+            raise DeviceError.of(
+                FaultClass.SKIPPED, Phase.AUTH, "others are being tried with this credential"
+            )
+        self._is_tried = True
+
+    def _judge(self, verdict: Callable[[Visit], None]) -> None:
+        """Pass it on once, when it is known: what is said later may be older than others' news."""
+        if not self._is_judged:
+            self._is_judged = True
+            verdict(self._visit)
+            self._on_news(self._visit)
+
+    def _leave(self) -> None:
+        """Stand in nobody's way any more."""
+        self._stop_timers()
+        self._give_back()
+        if not self._is_judged:
+            self._trial.leave(self._visit)
+            self._on_news(self._visit)
+
+    def _fall_out_of_sight(self) -> None:
+        self._trial.lose(self._visit)
+        self._on_news(self._visit)
+
+    def _give_back(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._places.give_back()
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
