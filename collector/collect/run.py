@@ -277,20 +277,28 @@ def _header(plan: Plan) -> RunHeader:
 
     devices = (*(assignment.device for assignment in plan.assignments), *plan.idle)
     chosen = {device.name for device in devices}
+    source = Path(plan.inventory.source).absolute()
     return RunHeader(
         started=datetime.now(UTC),
         job=plan.job,
         versions=versions(),
-        settings_digest=hashlib.sha256(repr(plan.settings).encode()).hexdigest(),
+        settings_digest=_digest(plan, source),
         inventory_digest=plan.inventory.digest,
         selection=plan.selection,
         order=[device.name for device in plan.inventory.devices if device.name in chosen],
         command=shlex.join(("collector", *sys.argv[1:])),
-        inventory=str(Path(plan.inventory.source).absolute()),
+        inventory=str(source),
         commands=_commands(plan),
         failed_of=_tied(plan, Tie.REPEATS),
         resume_of=_tied(plan, Tie.RESUMES),
     )
+
+
+def _digest(plan: Plan, source: Path) -> str:
+    """Digest the settings in force, alike however their paths and the job were given."""
+    output = plan.settings.output.resolve()
+    settings = replace(plan.settings, inventory=source, output=output, job=plan.job)
+    return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 
 def _commands(plan: Plan) -> dict[str, Sequence[str]]:
