@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import inventory, lab, platforms, run, schema, stored, verify
+from collector.cli import hostkeys, inventory, lab, platforms, run, schema, stored, verify
 from collector.cli.streams import plug_closed, standard_output, tell
 from collector.errors import CollectorError, Exit, InputError
 from collector.log import one_line
@@ -47,6 +47,7 @@ app.command("runs")(stored.runs)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("lab")(lab.lab)
 app.add_typer(inventory.app, name="inventory")
+app.add_typer(hostkeys.app, name="hostkeys")
 app.add_typer(schema.app, name="schema")
 app.command("platforms")(platforms.platforms)
 

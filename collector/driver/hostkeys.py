@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import stat
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncssh
@@ -29,12 +34,11 @@ class KnownHosts:
     def __init__(self, path: Path, policy: HostKeys) -> None:
         self.path = path
         self.policy = policy
-        self._known = asyncssh.SSHKnownHosts()
-        self._lines: list[str] = []
-        self._read = 0
-        self._unended = False
+        self._inode = 0
+        self._empty()
         if policy is not HostKeys.OFF:
-            self._take(_content(path))
+            self._inode, content = _content(path)
+            self._take(content)
 
     def match(self, host: str, addr: str, port: int | None) -> object:
         """Give the keys trusted for a host, in the form asyncssh asks for.
@@ -82,11 +86,11 @@ class KnownHosts:
         """Put a key on file, unless another process was first: then its entry decides."""
         kind, data = key.export_public_key("openssh").decode().split()[:2]
         entry = f"{_named(host, port)} {kind} {data}\n".encode()
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            size = os.fstat(descriptor).st_size
+        with _locked(self.path) as descriptor:
+            status = os.fstat(descriptor)
+            if self._inode not in {0, status.st_ino}:  # `forget` has put another in its place
+                self._empty()
+            self._inode, size = status.st_ino, status.st_size
             self._take(os.pread(descriptor, max(0, size - self._read), self._read))
             if others := self.entries_for(host, port):
                 return _is_among(key, others)
@@ -95,8 +99,12 @@ class KnownHosts:
             os.write(descriptor, entry)
             self._take(entry)
             return True
-        finally:
-            os.close(descriptor)
+
+    def _empty(self) -> None:
+        self._known = asyncssh.SSHKnownHosts()
+        self._lines: list[str] = []
+        self._read = 0
+        self._unended = False
 
     def _take(self, content: bytes) -> None:
         """Load what stands behind that which was read before."""
@@ -117,11 +125,87 @@ class KnownHosts:
                 ) from error
 
 
-def _content(path: Path) -> bytes:
+def forget(path: Path, hosts: Iterable[tuple[str, int]]) -> tuple[int, ...]:
+    """Take every key of these hosts and ports off the file; gives the numbers of the lines.
+
+    Under the lock, and as a whole: whoever reads finds the old file or the new one. Authorities,
+    revoked keys and patterns stay, since they speak of more than a host. Raises `InputError`.
+    """
+    names = [_named(host, port) for host, port in hosts]
+    path = path.resolve()
+    if not path.exists():
+        return ()
     try:
-        return path.read_bytes()
+        with _locked(path) as descriptor:
+            status = os.fstat(descriptor)
+            text = os.pread(descriptor, status.st_size, 0).decode("utf-8", "surrogateescape")
+            lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+            kept = [_without(line, names) for line in lines]
+            changed = tuple(n for n, line in enumerate(lines, 1) if kept[n - 1] != line)
+            if changed:
+                _replace(path, "".join(kept), stat.S_IMODE(status.st_mode))
+            return changed
+    except OSError as error:
+        raise InputError(f"{path}: known_hosts cannot be written: {error.strerror}") from error
+
+
+def _without(line: str, names: Collection[str]) -> str:
+    """Give a line without these hosts; empty where nobody is left in it."""
+    fields = re.match(r"[ \t]*(?P<hosts>[^@#\s]\S*)(?P<rest>[ \t].*)", line, re.DOTALL)
+    if fields is None:
+        return line
+    hosts = fields["hosts"]
+    if hosts.startswith("|"):
+        alone = asyncssh.SSHKnownHosts(_without_comment(line))
+        return "" if any(alone.match(name, "", None)[0] for name in names) else line
+    left = [host for host in hosts.split(",") if host not in names]
+    return ",".join(left) + fields["rest"] if left else ""
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+            os.fchmod(descriptor, mode & 0o644)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open the file, made where it is missing, and hold its lock; gives its descriptor."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Tell whether a file has not been replaced while its lock was waited for."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:
-        return b""
+        return False
+
+
+def _content(path: Path) -> tuple[int, bytes]:
+    """Give a file's inode and bytes, 0 and nothing where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return os.fstat(file.fileno()).st_ino, file.read()
+    except FileNotFoundError:
+        return 0, b""
     except OSError as error:
         raise InputError(f"{path}: known_hosts cannot be read: {error.strerror}") from error
 

@@ -1,0 +1,159 @@
+"""``collector hostkeys list|scan|forget``: the SSH keys by which devices are known."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from collector.cli.inventory import read_inventory
+from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.streams import standard_output, tell
+from collector.errors import Exit, InputError
+from collector.log import one_line
+from collector.model import Device, HostKeys, Transport
+from collector.views import Format
+
+if TYPE_CHECKING:
+    from collector.driver.scanning import Scanned
+    from collector.settings import Settings
+
+app = typer.Typer(help="The SSH host keys of devices: what is on file, and what devices show.")
+
+LISTED = ("device", "host", "port", "key", "line")
+SCANNED = ("device", "host", "port", "finding", "key")
+
+
+@app.command("list")
+def list_keys(
+    inventory: InventoryOption = None,
+    limit: LimitOption = None,
+    shape: FormatOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List the keys on file for devices, each with its line in the known_hosts file."""
+    from collector.driver.hostkeys import KnownHosts, fingerprint
+
+    settings = _settings(config)
+    known = KnownHosts(settings.known_hosts, HostKeys.STRICT)
+    rows = []
+    for device in _devices(inventory, config, limit):
+        keys = known.entries_for(device.host, device.port)
+        lines = [(fingerprint(k), known.line_of(device.host, device.port, k)) for k in keys]
+        for key, line in lines or [("", 0)]:
+            rows.append({**_address(device), "key": key or None, "line": line or None})
+    _show(rows, LISTED, shape)
+
+
+@app.command("scan")
+def scan_keys(
+    inventory: InventoryOption = None,
+    limit: LimitOption = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Put the keys of unknown devices on file.")
+    ] = False,
+    shape: FormatOption = None,
+    config: ConfigOption = None,
+) -> int:
+    """Ask devices for their keys and compare; nobody logs in, no credential is needed.
+
+    Compare the fingerprints with those that the devices' own consoles show.
+    """
+    from collector.driver.hostkeys import KnownHosts
+    from collector.driver.scanning import scan
+
+    settings = _settings(config)
+    policy = HostKeys.ACCEPT_NEW if record else HostKeys.STRICT
+    known = KnownHosts(settings.known_hosts, policy)
+    devices = _devices(inventory, config, limit)
+    at_once, seconds = settings.limits.connecting, settings.timeouts.connect
+    found = asyncio.run(scan(devices, known, at_once=at_once, seconds=seconds))
+    _show([_scanned_row(each) for each in found], SCANNED, shape)
+    for each in found:
+        _tell_bad(each)
+    if all(each.good for each in found):
+        return Exit.OK
+    return Exit.SOME_FAILED if any(each.good for each in found) else Exit.ALL_FAILED
+
+
+@app.command("forget")
+def forget_keys(
+    which: Annotated[
+        list[str], typer.Argument(metavar="WHICH...", help="The devices, in the words of --limit.")
+    ],
+    inventory: InventoryOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take the keys of devices off the file, after a device was replaced.
+
+    Authorities, revoked keys and patterns stay: they speak of more than one device.
+    """
+    from collector.driver.hostkeys import forget
+
+    settings = _settings(config)
+    devices = _devices(inventory, config, which)
+    lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
+    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    tell(f"{settings.known_hosts}: {count} taken off for {', '.join(d.name for d in devices)}")
+
+
+def _settings(config: Path | None) -> Settings:
+    from collector.settings import load_settings
+
+    return load_settings(config, os.environ)
+
+
+def _devices(
+    inventory: str | None, config: Path | None, limit: Sequence[str] | None
+) -> tuple[Device, ...]:
+    from collector.inventory import select
+
+    chosen = select(read_inventory(inventory, config).devices, limit or ())
+    devices = tuple(device for device in chosen if device.transport is Transport.SSH)
+    if not devices:
+        raise InputError("no selected device is reached by SSH: telnet has no host keys")
+    return devices
+
+
+def _address(device: Device) -> dict[str, Any]:
+    return {"device": device.name, "host": device.host, "port": device.port}
+
+
+def _scanned_row(scanned: Scanned) -> dict[str, Any]:
+    fault = scanned.fault
+    return {
+        **_address(scanned.device),
+        "finding": scanned.finding.value,
+        "key": scanned.fingerprint or None,
+        "on_file": list(scanned.on_file),
+        "class": fault.fault_class.value if fault else None,
+        "message": fault.message if fault else None,
+    }
+
+
+def _tell_bad(scanned: Scanned) -> None:
+    if scanned.good:
+        return
+    name, fault = scanned.device.name, scanned.fault
+    if fault:
+        tell(f"{name}: {fault.fault_class} ({fault.phase}): {one_line(fault.message)}")
+        return
+    on_file = ", ".join(scanned.on_file)
+    tell(f"{name}: the host key has changed: {scanned.fingerprint}, but {on_file} is on file")
+    tell(f"  next: find out why; if the device was replaced: collector hostkeys forget {name}")
+
+
+def _show(rows: list[dict[str, Any]], headings: Sequence[str], shape: Format | None) -> None:
+    from collector.views.devices import json_text
+    from collector.views.table import columns
+
+    if shape in {Format.JSON, Format.JSONL}:
+        text = json_text(rows, lines=shape is Format.JSONL)
+    else:
+        cells = [tuple(str(row[key] or "-") for key in headings) for row in rows]
+        text = columns(headings, cells)
+    standard_output().write_text(text)
