@@ -144,6 +144,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How many devices may fail before a run begins no more: so many, or a share of all."""
+
+    most: float
+    is_share: bool = False
+
+    def is_exceeded(self, failed: int, total: int) -> bool:
+        """Say whether that many failures are too many.
+
+        >>> Tolerance(most=0.05, is_share=True).is_exceeded(5, 100)
+        False
+        >>> Tolerance(most=5).is_exceeded(6, 100)
+        True
+        """
+        return failed > (self.most * total if self.is_share else self.most)
+
+    def __str__(self) -> str:
+        """Say it as it is written: ``5%``, ``10``."""
+        return f"{self.most * 100:g}%" if self.is_share else f"{self.most:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
     """At most ``attempts`` in all; ``backoff`` seconds before the second, doubling after it."""
 

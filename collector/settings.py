@@ -7,6 +7,7 @@ over the default. Refuses to know what is done with a setting, and which platfor
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    WithJsonSchema,
 )
 
 from collector.document import (
@@ -37,7 +39,7 @@ from collector.document import (
     typed,
 )
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Retries, Timeouts
+from collector.model import HostKeys, Limits, Retries, Timeouts, Tolerance
 
 PREFIX: Final = "COLLECTOR_"
 CONFIG: Final = "COLLECTOR_CONFIG"
@@ -78,6 +80,7 @@ class Settings:
     limits: Limits = _LIMITS
     timeouts: Timeouts = _TIMEOUTS
     retries: Retries = _RETRIES
+    max_failures: Tolerance | None = None
     host_keys: HostKeys = HostKeys.ACCEPT_NEW
     known_hosts: Path = field(default_factory=KNOWN_HOSTS.expanduser)
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType(_BUILT_IN))
@@ -163,6 +166,33 @@ def _command(text: str) -> str:
 _CommandList = Annotated[list[Annotated[str, AfterValidator(_command)]], Field(min_length=1)]
 
 
+def _max_failures(value: object) -> Tolerance | None:
+    if value is None:
+        return None
+    text = str(value)
+    whole, percent = re.fullmatch(r"\d+", text), re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
+    if whole and not isinstance(value, bool):
+        return Tolerance(most=int(text))
+    if percent and float(percent[1]) <= 100:
+        return Tolerance(most=float(percent[1]) / 100, is_share=True)
+    raise ValueError("expected a number of devices, or a share such as 5%")
+
+
+_MaxFailures = Annotated[
+    Any,
+    AfterValidator(_max_failures),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?%$"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
 def _kind(value: object) -> str:
     """Tell which of the three forms a job's commands are in; angle brackets mark it as no key."""
     if isinstance(value, Mapping):
@@ -230,6 +260,9 @@ class _Keys(_Closed):
     limits: Annotated[_LimitKeys, _Section] = _LimitKeys()
     timeouts: Annotated[_TimeoutKeys, _Section] = _TimeoutKeys()
     retries: Annotated[_RetryKeys, _Section] = _RetryKeys()
+    max_failures: _MaxFailures = Field(
+        None, description="devices that may fail, or a share of all, before no more are begun"
+    )
     host_keys: HostKeys = Field(
         HostKeys.ACCEPT_NEW, description="what is done about an SSH host key not known yet"
     )
@@ -367,6 +400,7 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         limits=Limits(**keys.limits.model_dump()),
         timeouts=Timeouts(**keys.timeouts.model_dump()),
         retries=Retries(**keys.retries.model_dump()),
+        max_failures=keys.max_failures,
         host_keys=keys.host_keys,
         known_hosts=path("known_hosts"),
         jobs=MappingProxyType({**_BUILT_IN, **jobs}),

@@ -49,16 +49,18 @@ devices:
   r3: {host: 127.0.0.1}
 """
 REFUSED = Fault(fault_class=FaultClass.REFUSED, phase=Phase.CONNECT, message="nobody listens")
+REJECTED = Fault(fault_class=FaultClass.AUTH, phase=Phase.AUTH, message="rejected")
 BREAKER = Fault(fault_class=FaultClass.AUTH_BREAKER, phase=Phase.AUTH, message="not tried")
 
 
 class Script:
-    """A connector whose devices do as they are told: fail with a fault, hang, or answer."""
+    """A connector whose devices do as they are told: fail with a fault, hang, wait, or answer."""
 
     def __init__(self, **devices: Fault | str) -> None:
         self.devices = devices
         self.opened: list[str] = []
         self.hanging = asyncio.Event()
+        self.seen = asyncio.Event()
 
     async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> Script:
         self.opened.append(device.name)
@@ -69,10 +71,17 @@ class Script:
             case "hang":
                 self.hanging.set()
                 await asyncio.Event().wait()
+            case "wait":
+                await self.seen.wait()
         return self
 
     async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         return CommandResult(command=command, status=CommandStatus.OK, output=b"answer\n")
+
+    async def watch(self, results: AsyncIterator[DeviceResult], total: int) -> None:
+        """Let those that wait go on once a result was seen."""
+        async for _ in results:
+            self.seen.set()
 
     async def finish(self) -> tuple[int, ...]:
         return ()
@@ -235,6 +244,49 @@ async def test_a_run_that_reaches_its_own_limit_says_what_it_left(inventory: Pat
     assert outcome.exit_status is Exit.SOME_FAILED
     assert statuses(outcome) == {"r1": "cancelled", "r2": "skipped", "r3": "skipped"}
     assert outcome.remarks == ("the run reached its limit of 0.2 s",)
+
+
+async def test_too_many_failures_let_no_more_devices_be_begun(inventory: Path) -> None:
+    script = Script(r1=REFUSED, r2="wait")
+    plan = planned(inventory, limits__sessions=1, max_failures="33%")
+    outcome = await execute(plan, observe=script.watch, connector=script)
+
+    assert statuses(outcome) == {"r1": "failed", "r2": "ok", "r3": "skipped"}
+    assert outcome.exit_status is Exit.SOME_FAILED
+    reason = "more than 33% of 3 devices failed (max_failures)"
+    assert outcome.remarks == (reason,)
+    faults = {failure.device.name: failure.fault for failure in outcome.failures}
+    assert faults["r3"] is not None
+    assert faults["r3"].message == f"not started: {reason}"
+
+
+async def test_as_many_failures_as_are_allowed_are_borne(inventory: Path) -> None:
+    plan = planned(inventory, limits__sessions=1, max_failures=1)
+    outcome = await execute(plan, connector=Script(r1=REFUSED))
+
+    assert statuses(outcome) == {"r1": "failed", "r2": "ok", "r3": "ok"}
+    assert outcome.remarks == ()
+
+
+async def test_a_credential_that_is_given_up_is_told_first(inventory: Path) -> None:
+    plan = planned(inventory, limits__sessions=1, limits__rejections=2, max_failures=1)
+    outcome = await execute(plan, connector=Script(r1=REJECTED, r2=REJECTED))
+
+    assert statuses(outcome) == {"r1": "failed", "r2": "failed", "r3": "skipped"}
+    assert outcome.exit_status is Exit.BREAKER
+    assert outcome.remarks[0] == (
+        "credential lab was rejected 2 times in a row (r1, r2); not tried with it any more: "
+        "1 device"
+    )
+
+
+async def test_a_credential_that_everybody_rejected_is_exit_5_too(inventory: Path) -> None:
+    rejecting = Script(r1=REJECTED, r2=REJECTED, r3=REJECTED)
+    outcome = await execute(planned(inventory), connector=rejecting)
+
+    assert statuses(outcome) == {"r1": "failed", "r2": "failed", "r3": "failed"}
+    assert outcome.exit_status is Exit.BREAKER
+    assert outcome.remarks[0].endswith("not tried with it any more: no device")
 
 
 async def test_the_observer_sees_each_result_stored(inventory: Path) -> None:

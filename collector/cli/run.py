@@ -84,6 +84,18 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         float | None,
         typer.Option("--timeout", "-t", metavar="SECONDS", help="The limit for each device."),
     ] = None,
+    max_runtime: Annotated[
+        float | None,
+        typer.Option("--max-runtime", metavar="SECONDS", help="The limit for the whole run."),
+    ] = None,
+    max_failures: Annotated[
+        str | None,
+        typer.Option(
+            "--max-failures",
+            metavar="N|N%",
+            help="Begin no more devices when more than so many have failed.",
+        ),
+    ] = None,
     allow_unsafe: Annotated[
         bool,
         typer.Option(
@@ -145,6 +157,8 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--job": ("job", job),
         "--workers": ("limits.sessions", workers),
         "--timeout": ("timeouts.device", timeout),
+        "--max-runtime": ("timeouts.run", max_runtime),
+        "--max-failures": ("max_failures", max_failures),
         "--accept-smaller": ("suspect_below", 0.0 if accept_smaller else None),
     }
     settings = _settings(config, flags)

@@ -15,7 +15,15 @@ from typing import Protocol
 from collector.collect.ending import Ending
 from collector.collect.tally import Tally
 from collector.errors import StorageError
-from collector.model import Device, DeviceResult, Fault, FaultClass, Phase, Status
+from collector.model import (
+    Device,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    Phase,
+    Status,
+    Tolerance,
+)
 
 CLOSING = 4.0  # seconds that sessions have to close in after the end; the manifest has the fifth
 PATIENCE = 2.0  # seconds of these for a watcher that is stuck, on a pipe that nobody reads
@@ -116,6 +124,18 @@ async def completed(
         yield result
     for device in missing.values():
         yield _left(device, ending)
+
+
+async def tolerated(
+    results: AsyncIterator[DeviceResult], most: Tolerance | None, total: int, ending: Ending
+) -> AsyncIterator[DeviceResult]:
+    """Give the results on; when too many have failed, or are partial, let no more be begun."""
+    failed = 0
+    async for result in results:
+        failed += result.status in {Status.FAILED, Status.PARTIAL}
+        if most is not None and most.is_exceeded(failed, total):
+            ending.shed(f"more than {most} of {total} devices failed (max_failures)")
+        yield result
 
 
 def unasked(device: Device) -> DeviceResult:

@@ -1,4 +1,4 @@
-"""Why a run ends before its time: a signal, or its own limit.
+"""Why a run ends before its time: a signal, its own limit, too many failures.
 
 Owns the signals of the process while a run lasts, and the few seconds that the rest of the run has
 after one. Refuses to know what is ended: it sets the engine's stop, the engine does the rest.
@@ -63,6 +63,12 @@ class Ending:
                 yield
             finally:
                 del self._graces[deadline]
+
+    def shed(self, reason: str) -> None:
+        """Let what runs finish, and begin nothing more."""
+        if not self.reason:
+            self.reason = reason
+            self._stop.shed(reason)
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self.signal is not None:

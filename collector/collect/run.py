@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector import log
-from collector.collect.delivery import Delivery, Observer, completed, unasked, unobserved
+from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
 from collector.collect.plan import Plan, Tie, assign, check_harmless, platforms_of, prepare
 from collector.collect.redaction import Redaction, redacted
@@ -29,7 +29,7 @@ from collector.model import Assignment, Device, DeviceResult, Status
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials
-    from collector.engine import Connector
+    from collector.engine import Breaker, Connector
     from collector.platforms import Platform
     from collector.settings import Settings
     from collector.store import RunHeader, RunWriter
@@ -121,13 +121,13 @@ async def execute(
 
     ``credentials``: those of the plan, where they were obtained before: see `credentials_of`.
     """
-    from collector.engine import Stop
+    from collector.engine import Breaker, Stop
 
     if credentials is None:
         credentials = await asyncio.to_thread(credentials_of, plan)
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
     connect = connector or _connector(settings, plan.platforms, credentials)
-    stop = Stop()
+    stop, breaker = Stop(), Breaker(settings.limits)
     ending = Ending(stop)
     started = time.monotonic()
     redact = Redaction(_secrets(credentials, _names(plan.assignments)))
@@ -137,11 +137,13 @@ async def execute(
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
-                    plan, _results(plan.assignments, connect, settings, stop), ending
+                    plan, _results(plan.assignments, connect, settings, stop, breaker), ending
                 )
-                shown = (redacted(result, redact) async for result in results)
+                borne = tolerated(results, settings.max_failures, plan.total, ending)
+                shown = (redacted(result, redact) async for result in borne)
                 delivery = Delivery(writer, tally, ending)
                 await delivery.deliver(shown, observe, plan.total)
+                tally.given_up = breaker.opened
                 outcome = await _finish(writer, tally, ending, time.monotonic() - started)
     return _with_problem(outcome, delivery.problem)
 
@@ -188,7 +190,7 @@ async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: flo
         interrupted=ending.signal is not None,
     )
     manifest: Path | None = None
-    remarks = [ending.reason] if ending.reason else []
+    remarks = tally.remarks(ending)
     try:
         manifest = await writer.finish(end)
     except StorageError as error:
@@ -233,6 +235,7 @@ def _results(
     connector: Connector,
     settings: Settings,
     stop: asyncio.Event,
+    breaker: Breaker | None = None,
 ) -> AsyncGenerator[DeviceResult]:
     from collector.engine import collect_devices
 
@@ -243,6 +246,7 @@ def _results(
         timeouts=settings.timeouts,
         retries=settings.retries,
         stop=stop,
+        breaker=breaker,
     )
 
 

@@ -6,6 +6,7 @@ Owns the rule from results to exit status. Holds no output.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from collector.collect.ending import Ending
@@ -17,11 +18,15 @@ _BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
 @dataclass(slots=True)
 class Tally:
-    """The running count of one run."""
+    """The running count of one run.
+
+    ``given_up``: the credentials that are not tried any more, with the devices that rejected each.
+    """
 
     totals: Counter[Status] = field(default_factory=Counter)
     failures: list[DeviceResult] = field(default_factory=list)
     breaker: bool = False
+    given_up: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def count(self, result: DeviceResult) -> None:
         """Take one more result into account."""
@@ -31,13 +36,30 @@ class Tally:
         if result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER:
             self.breaker = True
 
+    def remarks(self, ending: Ending) -> list[str]:
+        """Say what the results are to be read with, the most urgent first."""
+        lines = [self._given_up(name, by) for name, by in sorted(self.given_up.items())]
+        return [*lines, *([ending.reason] if ending.reason else [])]
+
+    def _given_up(self, credential: str, rejected_by: Sequence[str]) -> str:
+        untried = sum(
+            failure.device.credential == credential
+            and failure.fault is not None
+            and failure.fault.fault_class is FaultClass.AUTH_BREAKER
+            for failure in self.failures
+        )
+        return (
+            f"credential {credential} was rejected {len(rejected_by)} times in a row "
+            f"({', '.join(rejected_by)}); not tried with it any more: {_devices(untried)}"
+        )
+
     def exit_status(self, ending: Ending, *, stored: bool) -> Exit:
         """Say how the run ended, the most urgent word first: see the table in the README."""
         if ending.signal is not None:
             return Exit(128 + ending.signal)
         if not stored:
             return Exit.STORAGE
-        if self.breaker:
+        if self.breaker or self.given_up:
             return Exit.BREAKER
         if ending.out_of_time:
             return Exit.SOME_FAILED
@@ -45,6 +67,15 @@ class Tally:
         if self.totals[Status.FAILED] and others == self.totals[Status.SKIPPED]:
             return Exit.ALL_FAILED
         return Exit.SOME_FAILED if any(self.totals[status] for status in _BAD) else Exit.OK
+
+
+def _devices(count: int) -> str:
+    """Count in words.
+
+    >>> [_devices(count) for count in (0, 1, 2)]
+    ['no device', '1 device', '2 devices']
+    """
+    return f"{count or 'no'} device{'s' * (count > 1)}"
 
 
 def _without_outputs(result: DeviceResult) -> DeviceResult:

@@ -100,6 +100,39 @@ async def test_a_signal_ends_in_order(
     assert (told["state"], told["exit_status"]) == ("interrupted", exit_status)
 
 
+async def test_a_run_ends_at_its_limit_and_says_so_first(lab: Lab, tmp_path: Path) -> None:
+    end = await collector(
+        "run", "-i", "lab.yaml", "-l", "silent", "-c", "show clock", "--max-runtime", "2",
+        cwd=tmp_path,
+    )  # fmt: skip
+
+    assert end.status == Exit.SOME_FAILED
+    assert end.stderr.startswith("collector: the run reached its limit of 2 s\n")
+    (row,) = manifest(tmp_path)["devices"]
+    assert (row["status"], row["message"]) == (
+        "cancelled",
+        "cut off: the run reached its limit of 2 s",
+    )
+
+
+async def test_a_run_that_bears_no_failure_says_so_first(lab: Lab, tmp_path: Path) -> None:
+    end = await collector(
+        "run", "-i", "lab.yaml", "-l", "refusing", "--max-failures", "0", cwd=tmp_path
+    )
+
+    assert end.status == Exit.ALL_FAILED
+    assert end.stderr.startswith(
+        "collector: more than 0 of 1 devices failed (max_failures)\n1 device in "
+    )
+
+
+async def test_a_tolerance_that_is_none_is_told_by_its_flag(lab: Lab, tmp_path: Path) -> None:
+    end = await collector("run", "-i", "lab.yaml", "--max-failures", "some", cwd=tmp_path)
+
+    assert end.status == Exit.USAGE
+    assert "--max-failures: expected a number of devices, or a share such as 5%" in end.stderr
+
+
 async def test_a_reader_that_leaves_is_no_error(lab: Lab, tmp_path: Path) -> None:
     process = await start(
         "run", "-i", "lab.yaml", "-l", "r1,r2", "-c", "show running-config", cwd=tmp_path

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Retries, Timeouts
+from collector.model import HostKeys, Limits, Retries, Timeouts, Tolerance
 from collector.settings import Job, Override, Settings, load_settings, settings_schema
 
 SHIPPED = Path(__file__).parent.parent.parent / "config.yaml"
@@ -41,6 +41,7 @@ def test_the_shipped_file_says_the_defaults() -> None:
     assert shipped.limits == Limits() == Limits(sessions=500, connecting=25, per_group=0)
     assert shipped.timeouts == Timeouts(connect=15, login=20, command=60, device=300, run=0)
     assert shipped.retries == Retries(attempts=2, backoff=1.0)
+    assert shipped.max_failures is None
     assert shipped.host_keys is HostKeys.ACCEPT_NEW
     assert shipped.known_hosts == Path("~/.config/collector/known_hosts").expanduser()
     assert shipped.inventory == SHIPPED.parent / "inventory/lab.yaml"
@@ -89,6 +90,22 @@ def test_a_file_in_the_working_directory_is_read(tmp_path: Path, monkeypatch: An
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_settings(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("max_failures: 10", {}, Tolerance(most=10)),
+        ("max_failures: 2.5%", {}, Tolerance(most=0.025, is_share=True)),
+        ("max_failures:", {}, None),
+        ("max_failures: 10", {"COLLECTOR_MAX_FAILURES": "0"}, Tolerance(most=0)),
+        ("", {"COLLECTOR_MAX_FAILURES": "5%"}, Tolerance(most=0.05, is_share=True)),
+    ],
+)
+def test_failures_are_borne_by_number_or_share(
+    path: Path, text: str, environ: Mapping[str, str], expected: Tolerance | None
+) -> None:
+    assert load(path, text, environ).max_failures == expected
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", "limits:\njobs:\nplatforms:\nretries: {}"])
@@ -153,6 +170,15 @@ def test_paths_of_the_file_start_at_its_folder(path: Path) -> None:
         ("limits: {sessions: true}", "found true"),
         ("limits: {sessions: 1.5}", "found 1.5"),
         ("limits: {per_group: -1}", "expected an integer of 0 or more, found -1"),
+        (
+            "max_failures: 5 percent",
+            "1:15: max_failures: expected a number of devices, or a share such as 5%, "
+            "found '5 percent'",
+        ),
+        ("max_failures: 101%", "found '101%'"),
+        ("max_failures: -1", "found -1"),
+        ("max_failures: true", "found true"),
+        ("limits: {connects_per_second: -1}", "expected a number of 0 or more, found -1"),
         ("limits: 5", "1:9: limits: expected a mapping, found 5"),
         ("timeouts: {connect: 0}", "expected a number above 0 and up to 604800, found 0"),
         ("timeouts: {run: .inf}", "found inf"),
