@@ -33,7 +33,8 @@ SETTLED: Final = 0.12
 PATIENCE: Final = 0.5
 """Seconds of silence asked for where the echo does not prove that the device has read."""
 LATE: Final = 0.15
-"""The least seconds of silence asked for behind a probe whose echo does not prove a read."""
+"""Seconds of silence asked for behind answers whose echo does not prove a read; at least as long as
+those answers took, so that one more, which is due, would have come."""
 FIRST_ANSWER: Final = 4.0
 UNANSWERED: Final = 5.0
 """Seconds of silence after which a probe is given up; resynchronising asks anew."""
@@ -96,6 +97,8 @@ class Console:
         shows the echo, the editor and what becomes of typed-ahead input.
         """
         await self._greeting()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         gap, refusals = 0.15, 0 if self._editor_key else KEY_REFUSED
         before: _Answer | None = None
         for _ in range(ROUNDS_TO_LEARN):
@@ -114,7 +117,8 @@ class Console:
             if template:
                 self._refuse_a_choice(template)
                 self.template, self.key = template, key if template.echoes else b""
-                if not self.certain and await self.stream.more(PATIENCE):
+                late = max(LATE, loop.time() - begun)
+                if not self.certain and await self.stream.more(late):
                     before = None  # an answer late by one line looks the same until it comes
                     await self.stream.quiet(PATIENCE)
                     continue
@@ -146,7 +150,7 @@ class Console:
         if renewed:
             self._refuse_a_choice(renewed)
             self.template = renewed
-            if await self.probe():
+            if await self.prove_idle():
                 return
         self.template = known
         await self.learn()
@@ -179,7 +183,6 @@ class Console:
         for _ in range(rounds):
             if not await self.probe():
                 return False
-        # Where the echo proves nothing, one prompt more may be due, within the time of a probe.
         return self.certain or not await self.stream.more(max(LATE, loop.time() - begun))
 
     async def resynchronise(self) -> None:

@@ -81,9 +81,11 @@ class Template:
         (None, b'\r\nr1#')
         """
         last = self.parts[-1]
-        if last is HOLE or b"\n" not in last or not visible(line).strip():
+        if last is HOLE or not visible(line).strip():
             return None
-        kept = last[: last.rindex(b"\n") + 1]
+        kept = last[: last.rfind(b"\n") + 1]
+        if not kept and self.echoes:
+            return None
         return Template.of((*self.parts[:-1], kept + line), masked=self.masked)
 
     def normal(self, heard: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +13,12 @@ from support.wire import Manner, Page, Part, Play
 
 from collector.lab.terminal import Echo
 
-EXAMPLES = int(os.environ.get("COLLECTOR_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("COLLECTOR_EXAMPLES", "200"))
 MORE = Page(words=b"--More--", rub_out=b"\x08" * 8 + b" " * 8 + b"\x08" * 8)
 
 
 def adversary(echo: Echo) -> Callable[[], None]:
+    @pytest.mark.timeout(300)
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -74,3 +76,42 @@ def test_all_of_the_prompt_and_no_more_is_cut_off(
     """Also what the editor prints when it leaves a line, which stands before the output."""
     (outcome,) = judged(one(text, manner=Manner(prompt=prompt, leaves_line=leaves_line)))
     assert outcome.judgement is Judgement.WHOLE
+
+
+def cut(*pieces: bytes, last: float = 0.6) -> tuple[Part, ...]:
+    """Play these pieces in one go, but for a pause before the prompt."""
+    return (*(Part(data=piece) for piece in pieces), Part(data=b"", pause=last))
+
+
+LATE = {
+    "learned one line late": Case(
+        manner=Manner(echo=Echo.AT_ONCE, think=0.4, chatter=(0.0,)),
+        outputs=(Output(text=PLAIN, plays=((Part(data=PLAIN),),)),),
+        seed=0,
+    ),
+    "probed one line late": one(
+        b"r1#r1#\r\nr1#",
+        *cut(b"r1#r1#\r\nr1#"),
+        manner=Manner(echo=Echo.NONE, think=0.05, cuts=((1, 0.0),)),
+    ),
+    "asked again while answers were due": one(
+        b"r1#\r\nr1#\r\n\r\nr1#",
+        *cut(b"r1#"),
+        Part(data=b"\r", pause=0.6),
+        *cut(b"\nr1#\r\n\r\nr1#"),
+        manner=Manner(echo=Echo.NONE, think=0.4, cuts=((1, 0.0),)),
+    ),
+    "echoed by the kernel meanwhile": one(
+        b"r1#\r\nr1#",
+        *cut(b"r1#"),
+        *cut(b"\r\nr1#"),
+        manner=Manner(echo=Echo.AT_ONCE, think=0.4),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LATE.values(), ids=LATE)
+def test_an_answer_that_is_late_is_not_taken_for_the_next_one(case: Case) -> None:
+    for dice in range(20):
+        (outcome,) = judged(replace(case, seed=dice))
+        assert outcome.judgement is not Judgement.WRONG, dice

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from collector.driver.console import CTRL_E, Console
 from collector.driver.stream import Stream
@@ -71,6 +71,12 @@ class Manner:
     redraws: bool = True
 
 
+class Keyboard(Protocol):
+    """What takes the bytes that are typed."""
+
+    def feed(self, data: bytes) -> None: ...
+
+
 class Wire:
     """The two directions of a line, each with the same delay and each in order."""
 
@@ -89,7 +95,7 @@ class Wire:
         if data:  # no bytes would be the end of the stream
             self._carry("us", self.heard.put_nowait, data)
 
-    def to_device(self, device: Device, data: bytes) -> None:
+    def to_device(self, device: Keyboard, data: bytes) -> None:
         self._carry("device", device.feed, data, self._hearing)
 
     def _carry(
