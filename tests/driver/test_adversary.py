@@ -13,12 +13,13 @@ from support.wire import Manner, Page, Part, Play
 
 from collector.lab.terminal import Echo
 
+pytestmark = pytest.mark.timeout(300)
+
 EXAMPLES = int(os.environ.get("COLLECTOR_EXAMPLES", "200"))
 MORE = Page(words=b"--More--", rub_out=b"\x08" * 8 + b" " * 8 + b"\x08" * 8)
 
 
 def adversary(echo: Echo) -> Callable[[], None]:
-    @pytest.mark.timeout(300)
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
