@@ -93,7 +93,8 @@ def _complaint(error: Mapping[str, Any], loc: Loc, schema: Mapping[str, Any]) ->
     value = error.get("input")
     match error["type"]:
         case "extra_forbidden":
-            known = _at(schema, loc[:-1]).get("properties", {})
+            here = _at(schema, loc[:-1])
+            known = [key for part in _branches(here, schema) for key in part.get("properties", {})]
             message = f"unknown key {loc[-1]!r}{near(str(loc[-1]), known)}"
             return Complaint(loc=loc, message=message, at_key=True)
         case "missing":
@@ -168,10 +169,14 @@ def _at(root: Mapping[str, Any], loc: Loc) -> Mapping[str, Any]:
     """Return the part of a schema that speaks of ``loc``, empty where it says nothing."""
     here = _resolved(root, root)
     for part in loc:
-        branches = [here, *here.get("oneOf", ()), *here.get("anyOf", ())]
-        steps = (_step(_resolved(branch, root), part) for branch in branches)
+        steps = (_step(branch, part) for branch in _branches(here, root))
         here = next((_resolved(step, root) for step in steps if step is not None), {})
     return here
+
+
+def _branches(here: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for branch in (here, *here.get("oneOf", ()), *here.get("anyOf", ())):
+        yield _resolved(branch, root)
 
 
 def _step(schema: Mapping[str, Any], part: str | int) -> Mapping[str, Any] | None:

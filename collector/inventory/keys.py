@@ -115,11 +115,15 @@ class SourceKeys(_Keys):
 
 def _text_or_source(value: object) -> str:
     """Tell the form that a secret is given in; angle brackets mark it as no key."""
+    if value is None:
+        return "<nothing>"
     return "<source>" if isinstance(value, dict) else "<text>"
 
 
 Secret = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[SourceKeys, Tag("<source>")],
+    Annotated[str, Tag("<text>")]
+    | Annotated[SourceKeys, Tag("<source>")]
+    | Annotated[None, Tag("<nothing>")],
     Discriminator(_text_or_source),
 ]
 
@@ -128,10 +132,10 @@ class CredentialKeys(_Keys):
     """One credential: texts that may hold ``${VAR}``, and sources of secrets."""
 
     username: Word
-    password: Secret | None = None
-    enable: Secret | None = None
+    password: Secret = None
+    enable: Secret = None
     private_key: str | None = None
-    passphrase: Secret | None = None
+    passphrase: Secret = None
     agent: bool = False
 
 
