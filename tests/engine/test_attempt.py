@@ -383,3 +383,21 @@ def test_a_task_is_not_marked_cancelled_by_a_deadline_that_asked_twice() -> None
         assert task.cancelling() == 0
 
     simulate(main())
+
+
+@pytest.mark.parametrize(
+    ("step", "phase"),
+    [
+        ("on_dial", Phase.CONNECT),
+        ("on_greet", Phase.KEX),
+        ("on_open", Phase.AUTH),
+        ("on_run", Phase.COMMAND),
+    ],
+)
+def test_the_limit_of_a_device_names_the_phase_that_it_ended(step: str, phase: Phase) -> None:
+    script = Script()
+    setattr(script, step, lambda *_: forever())
+    result = one(script, timeouts=Timeouts(device=5), retries=Retries(attempts=1))
+    assert result.fault is not None
+    assert (result.fault.fault_class, result.fault.phase) == (FaultClass.TIMEOUT, phase)
+    assert result.fault.message == "the device's limit of 5 s is over"

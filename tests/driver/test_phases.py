@@ -1,0 +1,57 @@
+"""The phases that an opening tells on its way, and that it can be ended before the credential."""
+
+from __future__ import annotations
+
+import pytest
+from support.direct import connector, device
+from support.sockets import becomes_true, open_sockets
+
+from collector.errors import DeviceError
+from collector.lab import Lab, LabDevice
+from collector.model import Device, FaultClass, Phase, Timeouts, Transport
+
+TRANSPORTS = pytest.mark.parametrize("transport", list(Transport))
+
+
+def target(lab: Lab, transport: Transport) -> Device:
+    port = lab.port("r1")
+    return Device(
+        name="r1",
+        host="127.0.0.1",
+        port=port,
+        platform="cisco_iosxe",
+        credential="lab",
+        transport=transport,
+    )
+
+
+@TRANSPORTS
+async def test_whoever_hears_of_authentication_may_prevent_it(transport: Transport) -> None:
+    def prevent(phase: Phase) -> None:
+        if phase is Phase.AUTH:
+            raise DeviceError.of(FaultClass.SKIPPED, phase, "not now")
+
+    async with Lab([LabDevice(name="r1", platform="cisco_iosxe", transport=transport)]) as lab:
+        before = open_sockets()
+        with pytest.raises(DeviceError) as caught:
+            await connector(password="wrong").open(target(lab, transport), Timeouts(), prevent)
+        await becomes_true(lambda: not lab.stats["r1"].open and open_sockets() == before)
+        seen = lab.stats["r1"]
+        assert (seen.ever, seen.logins, seen.rejected_logins) == (1, 0, 0)
+    assert caught.value.fault.message == "not now"
+
+
+async def test_an_ssh_credential_is_known_to_be_good_before_there_is_a_prompt() -> None:
+    phases: list[Phase] = []
+    async with Lab([LabDevice(name="r1", platform="cisco_iosxe")]) as lab:
+        r1 = device("r1", lab.port("r1"), "cisco_iosxe")
+        session = await connector().open(r1, Timeouts(), phases.append)
+        await session.close()
+    assert phases == [
+        Phase.RESOLVE,
+        Phase.CONNECT,
+        Phase.KEX,
+        Phase.AUTH,
+        Phase.CHANNEL,
+        Phase.LOGIN,
+    ]
