@@ -41,6 +41,7 @@ from collector.model import (
     Retries,
     Status,
     Timeouts,
+    Tolerance,
     Transport,
 )
 
@@ -92,6 +93,7 @@ __all__ = [
     "Settings",
     "Status",
     "Timeouts",
+    "Tolerance",
     "Transport",
     "load_platforms",
     # errors
