@@ -20,6 +20,7 @@ from scrapli.driver import AsyncGenericDriver
 
 from collector.credentials import Credential, Credentials
 from collector.driver import login, ssh, telnet
+from collector.driver.agent import agent_keys
 from collector.driver.console import CTRL_E, Console
 from collector.driver.faults import translate
 from collector.driver.hostkeys import KnownHosts
@@ -123,13 +124,15 @@ class _Opening:
 
     async def _ssh(self, addresses: list[Address], credential: Credential) -> _Link:
         key = await self._key(credential)
-        sock = await connected(addresses, self._timeouts.connect)
-        self._client = ssh.Client(self._device, self._shared._known, self._enter)
-        seconds = self._timeouts.connect + self._timeouts.login
-        options = {**ssh.options(self._client, credential, key, seconds=seconds), "sock": sock}
-        driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
-        self._link = _Link(driver, sock, self._client)
-        await driver.open()
+        async with agent_keys(credential) as agent:
+            keys: list[asyncssh.SSHKey | asyncssh.SSHKeyPair] = [key, *agent] if key else [*agent]
+            sock = await connected(addresses, self._timeouts.connect)
+            self._client = ssh.Client(self._device, self._shared._known, self._enter)
+            seconds = self._timeouts.connect + self._timeouts.login
+            options = {**ssh.options(self._client, credential, keys, seconds=seconds), "sock": sock}
+            driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
+            self._link = _Link(driver, sock, self._client)
+            await driver.open()
         return self._link
 
     async def _telnet(self, addresses: list[Address], credential: Credential) -> _Link:

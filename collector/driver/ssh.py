@@ -6,7 +6,7 @@ attempt per credential. Refuses to know of prompts and commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import asyncssh
@@ -102,7 +102,11 @@ class Client(asyncssh.SSHClient):
 
 
 def options(
-    client: Client, credential: Credential, key: asyncssh.SSHKey | None, *, seconds: float
+    client: Client,
+    credential: Credential,
+    keys: Sequence[asyncssh.SSHKey | asyncssh.SSHKeyPair],
+    *,
+    seconds: float,
 ) -> dict[str, Any]:
     """Give the arguments of `asyncssh.connect` that scrapli passes on; ``seconds`` for the login.
 
@@ -110,13 +114,13 @@ def options(
     home folder. A password is sent once: asyncssh drops it after use, so that a rejected one is
     not repeated by another method.
     """
-    methods = ["publickey"] if key else []
+    methods = ["publickey"] if keys else []
     if credential.password is not None:
         methods += ["password", "keyboard-interactive"]
     return {
         "client_factory": lambda: client,
         "known_hosts": client.known_hosts,
-        "client_keys": [key] if key else None,
+        "client_keys": list(keys) or None,  # an empty list would mean the keys of the home folder
         "password": credential.password,
         "preferred_auth": methods,
         "agent_path": None,
