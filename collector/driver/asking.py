@@ -114,8 +114,7 @@ class Asking:
         stream.say(self.command + console.key + console.newline)
         start = await self._past_echo()
         while True:
-            if console.template.stands_at_end(stream.heard, start):
-                end = len(stream.heard)
+            if (end := console.template.prompt_end(stream.heard, start)) is not None:
                 if await self._ended(settle):
                     return self._body(start, end)
             elif (at := self._pager(start)) is not None:

@@ -20,7 +20,15 @@ from typing import Final
 
 from collector.driver.questions import is_question, offers_a_choice, pager_at
 from collector.driver.stream import Stream
-from collector.driver.template import HOLE, Template, learn, visible
+from collector.driver.template import (
+    HOLE,
+    Template,
+    is_erasure,
+    learn,
+    visible,
+    without_begun,
+    without_erasures,
+)
 from collector.model import FaultClass, Proof
 
 CTRL_E: Final = b"\x05"
@@ -78,6 +86,11 @@ class Console:
     def certain(self) -> bool:
         """Whether an echo proves that the device has read: it has a line editor."""
         return bool(self.key)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether anything that shows has come since what was heard was last forgotten."""
+        return not is_erasure(bytes(self.stream.heard[:64]))
 
     @property
     def keeps_typed_ahead(self) -> bool:
@@ -251,14 +264,14 @@ class Console:
         one = guess.answer(lines[0])
         expected = b"".join(map(guess.answer, lines))
         silent = not await stream.until(mark + len(expected), gap)
-        if silent and expected.startswith(stream.heard[mark:]):
+        if silent and expected.startswith(guess.normal(bytes(stream.heard[mark:]))):
             patience = TYPED_AHEAD if stream.heard[mark:] == one else FIRST_ANSWER
             await stream.until(mark + len(expected), patience)
         if not visible(stream.last_line()).strip():
             silent = not await stream.more(FIRST_ANSWER)  # an echo, or a part: it is still at it
         if not silent and stream.heard[mark:] != expected:
             await stream.quiet(gap)
-        heard = bytes(stream.heard[mark:])
+        heard = guess.normal(bytes(stream.heard[mark:]))
         both = heard == expected != one
         return _Answer(
             blanks=len(lines[0]),
@@ -276,20 +289,23 @@ class Console:
     async def _exactly(self, mark: int, expected: bytes, silence: float | None) -> bool:
         stream, template = self.stream, self.template
         while True:
-            heard = template.normal(bytes(stream.heard[mark : mark + len(expected) + 1]))
+            raw = bytes(stream.heard[mark : mark + 2 * len(expected) + 64])
+            heard = template.normal(raw)
             if heard == expected:
                 return True
-            if not expected.startswith(heard):
+            if not expected.startswith(without_begun(heard)):
                 return False
-            if not await stream.until(mark + len(expected), silence):
+            missing = max(1, len(expected) - len(heard))
+            if not await stream.until(mark + len(raw) + missing, silence):
                 return False
 
     async def _ends_with(self, mark: int, expected: bytes, silence: float) -> bool:
         """Wait for a prompt and then the answer; before them may be anything if it is echoed."""
         stream, template = self.stream, self.template
         wanted = template.prompt + expected
+        start = max(0, without_erasures(stream.heard, mark) - len(template.prompt))
         while True:
-            heard = template.normal(bytes(stream.heard[max(0, mark - len(template.prompt)) :]))
+            heard = template.normal(bytes(stream.heard[start:]))
             if heard.endswith(wanted) and (template.echoes or heard == wanted):
                 return True
             if not await stream.more(silence):

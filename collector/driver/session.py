@@ -94,7 +94,7 @@ class DeviceSession:
 
     def _note_late_bytes(self) -> None:
         """Whatever came since the last output was accepted shows that it was not whole."""
-        if self._console.stream.heard and self._asked:
+        if self._console.disturbed and self._asked:
             self._condemned.add(self._asked - 1)
 
     async def _collected(self, command: str, least: int) -> tuple[Whole | Unproven, Verdict, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 HOLE: Final = None
@@ -23,6 +24,9 @@ _DIGIT = re.compile(rb"\d")
 _CLOCK = re.compile(rb"\d{1,2}:\d\d(?::\d\d)?")
 _BLANKS = re.compile(rb"( +)")
 _LEAD = re.compile(rb"\r|" + ESCAPE)
+_ERASURE = rb"(?:\x1b\[0?[KJ])+"
+_ERASED = re.compile(_ERASURE + rb"\Z")
+_BEGUN = re.compile(rb"\x1b(?:\[0?)?\Z")
 _ESCAPES = re.compile(ESCAPE)
 
 
@@ -34,6 +38,9 @@ class Template:
     prompt, its redraws and any lines that belong to it; ``prompt`` its visible last line.
     ``endings`` are the forms in which the block may stand at the end of an output, longest first.
     ``masked``: digits in the prompt change (a clock, a counter), so all digits compare as zero.
+
+    An editor clears what a longer line has left behind its prompt, and only then: such erasures are
+    no part of a template, and are passed over wherever a prompt stands.
     """
 
     parts: tuple[bytes | None, ...]
@@ -46,6 +53,8 @@ class Template:
     @classmethod
     def of(cls, parts: tuple[bytes | None, ...], *, masked: bool = False) -> Template:
         """Cut the answer into the echo and the prompt block."""
+        if parts[-1] is not None:
+            parts = (*parts[:-1], _ERASED.sub(b"", parts[-1]))
         hole = max((i for i, part in enumerate(parts) if part is HOLE), default=-1)
         rest = b"".join(part for part in parts[hole + 1 :] if part is not None)
         starts_a_line = hole >= 0 or rest.lstrip(b"\r").startswith(b"\n")
@@ -90,17 +99,25 @@ class Template:
 
     def normal(self, heard: bytes) -> bytes:
         """Give the form in which answers are compared."""
-        return _mask(heard) if self.masked else heard
-
-    def stands_at_end(self, heard: bytearray, start: int) -> bool:
-        """Tell whether the prompt is the last of ``heard``, at or after ``start``."""
-        size = len(self.prompt)
-        at = len(heard) - size
-        if not size or at < start:
-            return False
         if self.masked:
-            return _mask(bytes(heard[at:])) == self.prompt
-        return heard.endswith(self.prompt)
+            heard = _mask(heard)
+        if self.prompt and b"\x1b[" in heard:
+            heard = _erased_after(self.prompt).sub(lambda found: found[1], heard)
+        return heard
+
+    def prompt_end(self, heard: bytearray, start: int) -> int | None:
+        r"""Tell where the prompt ends that is the last of ``heard``, at or after ``start``.
+
+        >>> prompt = Template.of((HOLE, b"\r\nr1#"))
+        >>> prompt.prompt_end(bytearray(b"up\r\nr1#\x1b[K"), 0)
+        7
+        """
+        end = without_erasures(heard, len(heard))
+        at = end - len(self.prompt)
+        if not self.prompt or at < start:
+            return None
+        stands = bytes(heard[at:end])
+        return end if (_mask(stands) if self.masked else stands) == self.prompt else None
 
     def ending_at(self, heard: bytes, start: int, end: int) -> bytes:
         """Give the longest form of the prompt block that ends at ``end``."""
@@ -122,7 +139,7 @@ def learn(first: int, answer: bytes, second: int, again: bytes) -> Template | No
     >>> learn(2, b"  \r\nr1#", 5, b"  \r\nmore") is None
     True
     """
-    one, two = _BLANKS.split(answer), _BLANKS.split(again)
+    one, two = (_BLANKS.split(_ERASED.sub(b"", one)) for one in (answer, again))
     if len(one) != len(two):
         return None
     parts: list[bytes | None] = []
@@ -151,6 +168,33 @@ def visible(heard: bytes) -> bytes:
     b'r1#'
     """
     return _ESCAPES.sub(b"", heard)
+
+
+def without_erasures(heard: bytearray, end: int) -> int:
+    """Tell where the first ``end`` bytes of ``heard`` end without the erasures that are last."""
+    if bytes(heard[end - 1 : end]) not in {b"K", b"J"}:
+        return end
+    found = _ERASED.search(heard, max(0, end - 32), end)
+    return found.start() if found else end
+
+
+def is_erasure(heard: bytes) -> bool:
+    r"""Tell whether bytes show nothing: they only clear what stands to the right, whole or begun.
+
+    >>> is_erasure(b"\x1b[K"), is_erasure(b"\x1b["), is_erasure(b"\r\n")
+    (True, True, False)
+    """
+    return not _BEGUN.sub(b"", _ERASED.sub(b"", heard))
+
+
+def without_begun(heard: bytes) -> bytes:
+    """Leave out an escape sequence of which only the beginning has come."""
+    return _BEGUN.sub(b"", heard)
+
+
+@cache
+def _erased_after(prompt: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"(" + re.escape(prompt) + b")" + _ERASURE)
 
 
 def _without_leads(block: bytes) -> list[bytes]:

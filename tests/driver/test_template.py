@@ -68,12 +68,13 @@ def test_it_stands_at_the_end_of_an_output_and_is_cut_there(name: str) -> None:
     template = learned(prompt)
     output = b"one\r\n" + prompt + b"two\r\n"
     heard = bytearray(output + prompt)
-    assert template.stands_at_end(heard, 0)
+    assert template.prompt_end(heard, 0) == len(heard)
+    assert template.prompt_end(heard + b"\x1b[K", 0) == len(heard)
     ending = template.ending_at(bytes(heard), 0, len(heard))
     assert bytes(heard[: len(heard) - len(ending)]) == output
-    assert not template.stands_at_end(bytearray(heard + b" "), 0)
-    assert not template.stands_at_end(bytearray(heard + b"\r\n"), 0)
-    assert not template.stands_at_end(heard, len(heard) - len(template.prompt) + 1)
+    assert template.prompt_end(bytearray(heard + b" "), 0) is None
+    assert template.prompt_end(bytearray(heard + b"\r\n"), 0) is None
+    assert template.prompt_end(heard, len(heard) - len(template.prompt) + 1) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,8 @@ def test_digits_that_change_are_masked(first: bytes, second: bytes) -> None:
     assert template.masked
     third = first.replace(b"3", b"8").replace(b"1", b"7")
     heard = bytearray(b"text\r\n" + third)
-    assert template.stands_at_end(heard, 0)
+    assert template.prompt_end(heard, 0) == len(heard)
+    assert template.prompt_end(heard + b"\x1b[K", 0) == len(heard)
     assert template.ending_at(bytes(heard), 0, len(heard)) == template.normal(third)
     assert template.normal(answer(4, third)) == template.answer(b"    ")
 
@@ -130,6 +132,6 @@ def test_any_prompt_is_learned_and_any_output_is_cut_whole(
     heard = template.echo(b"show") + output + b"\r\n" + prompt
     start = len(b"show\r\n")
     assert heard[:start] == b"show\r\n"
-    assert template.stands_at_end(bytearray(heard), start)
+    assert template.prompt_end(bytearray(heard), start) == len(heard)
     block = template.ending_at(heard, start, len(heard))
     assert heard[start : len(heard) - len(block)] == output + b"\r\n"

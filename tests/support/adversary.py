@@ -156,6 +156,7 @@ def manners(draw: st.DrawFn, echo: Echo, longest: float) -> Manner:
         delay=draw(st.sampled_from([0.0, 0.0, 0.02, 0.08])),
         think=draw(st.sampled_from([0.0, 0.0, 0.05, 0.4])),
         hearing=draw(st.sampled_from([0.0, 0.0, 0.0, 0.2])),
+        clears=editor and draw(st.booleans()),
         leaves_line=draw(st.sampled_from([b"", b"", b"\x1b[?2004l\r"])) if editor else b"",
     )
     if draw(st.integers(0, 3)) == 0:

@@ -53,6 +53,7 @@ class Manner:
     In ``prompt`` ``@N`` stands for the number of the prompt and ``@T`` for the time of day.
     ``leaves_line``: what the line editor prints once a line is read. ``cuts``: the sizes of the
     pieces in which all that the device says arrives, and the pause before each, for ever again.
+    ``clears``: it erases behind the prompt what a longer line has left there, as readline does.
     ``chatter``: the seconds at which a log line comes if the device is idle; ``redraws``: with the
     prompt again after it.
     """
@@ -66,6 +67,7 @@ class Manner:
     hearing: float = 0.0  # before what was typed is looked at, echo included
     denial: bytes = b"% Unknown command\r\n"
     leaves_line: bytes = b""
+    clears: bool = False
     cuts: tuple[tuple[int, float], ...] = ()
     chatter: tuple[float, ...] = ()
     redraws: bool = True
@@ -143,7 +145,10 @@ class Device:
                 await asyncio.sleep(self.manner.think)
             await self._answer(line)
             self.reading = self.idle = True
-            self.wire.to_us(self._prompt())
+            prompt = self._prompt()
+            if self.manner.clears and len(line) > len(prompt):
+                prompt += b"\x1b[K"
+            self.wire.to_us(prompt)
 
     async def _answer(self, line: bytes) -> None:
         if line in self.plays:
