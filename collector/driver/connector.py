@@ -164,7 +164,13 @@ class _Opening:
             self._on_phase(Phase.LOGIN)
             stream.phase = Phase.LOGIN
         editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""
-        console = Console(stream, newline=newline, editor_key=editor_key, rng=self._shared._rng)
+        console = Console(
+            stream,
+            newline=newline,
+            editor_key=editor_key,
+            rng=self._shared._rng,
+            hint=platform.prompt,
+        )
         await login.log_in(console, platform, credential)
         return console
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -68,16 +69,27 @@ class _Answer:
 
 
 class Console:
-    """The learned command line on top of a `Stream`."""
+    """The learned command line on top of a `Stream`.
+
+    ``hint`` is what a prompt looks like, if the user said so: a greeting that ends in it is over.
+    What the prompt really is, is learned all the same.
+    """
 
     def __init__(
-        self, stream: Stream, *, newline: bytes, editor_key: bytes, rng: random.Random
+        self,
+        stream: Stream,
+        *,
+        newline: bytes,
+        editor_key: bytes,
+        rng: random.Random,
+        hint: re.Pattern[str] | None = None,
     ) -> None:
         self.stream = stream
         self.newline = newline
         self.template = Template.of((b"",))
         self.key = b""
         self._editor_key = editor_key
+        self._hint = hint
         self._rng = rng
         self._typed_ahead = False
         self._count = 0
@@ -224,7 +236,14 @@ class Console:
         if not stream.heard and not await stream.more(3.0):
             stream.say(self.newline)
             await stream.more()
-        await stream.quiet(SETTLED)
+        while not self._hinted():
+            if not await stream.more(SETTLED):
+                return
+
+    def _hinted(self) -> bool:
+        """Tell whether a prompt of the shape that the user gave stands at the end."""
+        line = visible(self.stream.last_line()).decode("utf-8", "replace")
+        return self._hint is not None and self._hint.search(line) is not None
 
     async def _past_pagers(self, gap: float) -> None:
         """Answer a long greeting's pager, or a console that waits for a key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -194,7 +195,10 @@ _NOTHING: Mapping[bytes, Sequence[Play]] = MappingProxyType({b"show": ((),)})
 
 @asynccontextmanager
 async def console_of(
-    manner: Manner, plays: Mapping[bytes, Sequence[Play]] = _NOTHING, seed: int = 0
+    manner: Manner,
+    plays: Mapping[bytes, Sequence[Play]] = _NOTHING,
+    seed: int = 0,
+    hint: re.Pattern[str] | None = None,
 ) -> AsyncIterator[tuple[Console, Device]]:
     """Give a console that has learned the prompt of a device that plays ``plays`` by command.
 
@@ -213,6 +217,7 @@ async def console_of(
             newline=b"\n",
             editor_key=CTRL_E,
             rng=random.Random(seed),
+            hint=hint,
         )
         await console.learn()
         yield console, device
