@@ -64,7 +64,6 @@ class Entry(BaseModel):
     editor_key: Literal["ctrl-e", "none"] = "ctrl-e"
     return_char: Literal["\n", "\r", "\r\n"] = "\n"
     prompt: Expression | None = None
-    close: Command | None = None
     username_suffix: str = ""
     abbreviates: bool = True
     shell: bool = False
@@ -112,7 +111,6 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         editor_key=EditorKey(entry.editor_key),
         return_char=entry.return_char,
         prompt=re.compile(entry.prompt) if entry.prompt else None,
-        close=entry.close,
         username_suffix=entry.username_suffix,
         abbreviates=entry.abbreviates,
         shell=entry.shell,

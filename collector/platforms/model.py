@@ -57,7 +57,6 @@ class Platform:
     editor_key: EditorKey = EditorKey.CTRL_E
     return_char: str = "\n"
     prompt: re.Pattern[str] | None = None
-    close: str | None = None
     username_suffix: str = ""
     abbreviates: bool = True
     shell: bool = False

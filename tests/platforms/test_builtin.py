@@ -31,7 +31,6 @@ def test_each_says_what_a_backup_needs(name: str) -> None:
     assert platform.name == name == platform.lineage[0]
     assert platform.backup
     assert platform.version
-    assert platform.close
     assert platform.title != name
     assert len(platform.denials) > len(PLATFORMS[GENERIC].denials)
 

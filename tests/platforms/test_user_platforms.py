@@ -82,9 +82,9 @@ def test_a_built_in_name_can_be_given_to_something_else() -> None:
 
 
 def test_one_of_ones_own_extends_another() -> None:
-    platforms = load_platforms({"b": {"extends": "a", "close": "bye"}, "a": {"version": ["ver"]}})
+    platforms = load_platforms({"b": {"extends": "a", "title": "B"}, "a": {"version": ["ver"]}})
     assert platforms["b"].version == ("ver",)
-    assert platforms["b"].close == "bye"
+    assert platforms["b"].title == "B"
     assert platforms["b"].lineage == ("b", "a")
     assert len(platforms) == len([*platforms]) == len(load_platforms()) + 2
 
