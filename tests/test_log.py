@@ -102,8 +102,9 @@ def test_the_libraries_never_debug(name: str) -> None:
     assert not logging.getLogger(name).isEnabledFor(logging.CRITICAL)
 
 
-def test_a_closed_stream_is_no_second_error() -> None:
+def test_a_closed_stream_is_no_second_error(capsys: pytest.CaptureFixture[str]) -> None:
     stream = logged(0)
     stream.close()
 
     logging.getLogger("collector").warning("nobody reads this")
+    assert capsys.readouterr() == ("", "")
