@@ -11,6 +11,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,13 +49,12 @@ class DeviceConnector:
     def __init__(
         self, settings: Settings, platforms: Mapping[str, Platform], credentials: Credentials
     ) -> None:
-        self._known = KnownHosts(settings.known_hosts.expanduser(), settings.host_keys)
-        self._output_limit = settings.output_limit
-        self._platforms = platforms
-        self._credentials = credentials
-        self._resolver = Resolver()
-        self._keys: dict[Path, asyncssh.SSHKey] = {}
-        self._rng = random.Random()
+        self._shared = _Shared(
+            known=KnownHosts(settings.known_hosts.expanduser(), settings.host_keys),
+            output_limit=settings.output_limit,
+            platforms=platforms,
+            credentials=credentials,
+        )
 
     async def open(
         self, device: Device, timeouts: Timeouts, enter: Callable[[Phase], None] = _unheard
@@ -66,7 +66,20 @@ class DeviceConnector:
         Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
         when the opening is cancelled.
         """
-        return await _Opening(self, device, timeouts, enter).session()
+        return await _Opening(self._shared, device, timeouts, enter).session()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What all openings have in common; ``keys`` fills with each private key that is loaded."""
+
+    known: KnownHosts
+    output_limit: int
+    platforms: Mapping[str, Platform]
+    credentials: Credentials
+    resolver: Resolver = field(default_factory=Resolver)
+    keys: dict[Path, asyncssh.SSHKey] = field(default_factory=dict, repr=False)
+    rng: random.Random = field(default_factory=random.Random)
 
 
 class _Opening:
@@ -74,7 +87,7 @@ class _Opening:
 
     def __init__(
         self,
-        shared: DeviceConnector,
+        shared: _Shared,
         device: Device,
         timeouts: Timeouts,
         enter: Callable[[Phase], None],
@@ -83,7 +96,7 @@ class _Opening:
         self._shared = shared
         self._device = device
         self._timeouts = timeouts
-        self._platform = shared._platforms[device.platform]
+        self._platform = shared.platforms[device.platform]
         self._phase = Phase.CREDENTIALS
         self._limit: asyncio.Timeout | None = None
         self._link: _Link | None = None
@@ -100,16 +113,15 @@ class _Opening:
         except DeviceError:
             await self._give_up()
             raise
-        except (
-            Exception
-        ) as error:  # every library below raises its own kinds: translated here, once
+        # Every library below raises its own kinds: translated here, once.
+        except Exception as error:
             await self._give_up()
             raise self._fault(error) from error
 
     async def _opened(self) -> DeviceSession:
-        credential = self._shared._credentials.get(self._device.credential)
+        credential = self._shared.credentials.get(self._device.credential)
         self._enter(Phase.RESOLVE)
-        addresses = await self._shared._resolver.addresses(self._device.host, self._device.port)
+        addresses = await self._shared.resolver.addresses(self._device.host, self._device.port)
         self._enter(Phase.CONNECT)
         if self._device.transport is Transport.TELNET:
             self._link = await self._telnet(addresses, credential)
@@ -127,7 +139,7 @@ class _Opening:
         async with agent_keys(credential) as agent:
             keys: list[asyncssh.SSHKey | asyncssh.SSHKeyPair] = [key, *agent] if key else [*agent]
             sock = await connected(addresses, self._timeouts.connect)
-            self._client = ssh.Client(self._device, self._shared._known, self._enter)
+            self._client = ssh.Client(self._device, self._shared.known, self._enter)
             seconds = self._timeouts.connect + self._timeouts.login
             options = {**ssh.options(self._client, credential, keys, seconds=seconds), "sock": sock}
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
@@ -154,7 +166,7 @@ class _Opening:
             link.driver.transport.read,
             link.driver.transport.write,
             link.cut,
-            limit=self._shared._output_limit,
+            limit=self._shared.output_limit,
         )
         self._stream = stream
         newline = platform.return_char.encode()
@@ -168,7 +180,7 @@ class _Opening:
             stream,
             newline=newline,
             editor_key=editor_key,
-            rng=self._shared._rng,
+            rng=self._shared.rng,
             hint=platform.prompt,
         )
         await login.log_in(console, platform, credential)
@@ -190,7 +202,7 @@ class _Opening:
         path = credential.private_key
         if path is None:
             return None
-        keys = self._shared._keys
+        keys = self._shared.keys
         if path not in keys:
             try:
                 keys[path] = await asyncio.to_thread(
