@@ -177,7 +177,7 @@ class Retries:
 class Device:
     """One device of the inventory, settings merged: all that is needed to reach it but the secret.
 
-    ``credential`` names a set that ``credentials.py`` resolves. ``timeouts`` holds only what the
+    ``credential`` names a set that ``credentials/`` resolves. ``timeouts`` holds only what the
     inventory overrides for this device, by the names of `Timeouts`.
     """
 

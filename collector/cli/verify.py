@@ -32,7 +32,11 @@ Exit status: 0 good (foreign files may be told), 6 something is damaged or missi
 
 def verify(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="An id, a path, or latest (the default).")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="An id, a path, or latest (the default): the newest run, whatever became of it.",
+        ),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every run of the output folder.")] = False,

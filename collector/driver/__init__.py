@@ -1,4 +1,4 @@
-"""Devices over SSH and telnet: the only room that imports scrapli and asyncssh.
+"""Devices over SSH and telnet: the only room that imports scrapli; asyncssh also serves the lab.
 
 Gives `DeviceConnector`, which satisfies the engine's ``Connector``.
 """
