@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,7 +119,9 @@ class _Opening:
             raise self._fault(error) from error
 
     async def _opened(self) -> DeviceSession:
-        credential = self._shared.credentials.get(self._device.credential)
+        credential = _known_as(
+            self._platform, self._shared.credentials.get(self._device.credential)
+        )
         self._enter(Phase.RESOLVE)
         addresses = await self._shared.resolver.addresses(self._device.host, self._device.port)
         self._enter(Phase.CONNECT)
@@ -292,6 +294,11 @@ async def _closed(closing: Any, cut: Any) -> None:
         waiting.cancel()
     elif not waiting.cancelled():
         waiting.exception()
+
+
+def _known_as(platform: Platform, credential: Credential) -> Credential:
+    """Give the credential with the user name that the platform expects."""
+    return replace(credential, username=credential.username + platform.username_suffix)
 
 
 async def _nothing(driver: AsyncGenericDriver) -> None:

@@ -119,6 +119,7 @@ def options(
         methods += ["password", "keyboard-interactive"]
     return {
         "client_factory": lambda: client,
+        "username": credential.username,  # scrapli's own may bear a platform's suffix once more
         "known_hosts": client.known_hosts,
         "client_keys": list(keys) or None,  # an empty list would mean the keys of the home folder
         "password": credential.password,

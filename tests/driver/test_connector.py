@@ -12,7 +12,16 @@ from support.sockets import becomes_true, open_sockets
 
 from collector.errors import DeviceError
 from collector.lab import Lab, LabDevice, LabFault
-from collector.model import CommandStatus, FaultClass, HostKeys, Phase, ProofLevel, Timeouts
+from collector.model import (
+    CommandStatus,
+    FaultClass,
+    HostKeys,
+    Phase,
+    ProofLevel,
+    Timeouts,
+    Transport,
+)
+from collector.platforms import load_platforms
 from collector.settings import Settings
 
 SHORT = Timeouts(connect=1.0, login=1.5, command=1.5)
@@ -93,6 +102,20 @@ async def test_a_missing_or_wrong_enable_secret_is_its_own_class(enable: str | N
             await connector(enable=enable).open(target, Timeouts(login=10))
         assert caught.value.fault.fault_class is FaultClass.ENABLE
         await all_closed(lab, "r1", before)
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("suffixed", ["mikrotik_routeros", "own"])
+async def test_a_suffix_of_the_user_name_is_sent_once(transport: Transport, suffixed: str) -> None:
+    """Also where scrapli's class for the platform adds one of its own."""
+    platforms = load_platforms({"own": {"username_suffix": "+cet511w4098h"}})
+    name = "admin" + platforms[suffixed].username_suffix
+    target = LabDevice(name="r1", platform="arista_eos", username=name, transport=transport)
+    async with Lab([target]) as lab:
+        reached = replace(device("r1", lab.port("r1"), suffixed), transport=transport)
+        session = await connector(platforms=platforms).open(reached, Timeouts())
+        await session.close()
+        assert (lab.stats["r1"].logins, lab.stats["r1"].rejected_logins) == (1, 0)
 
 
 async def test_a_device_with_a_pager_that_stays_on_is_collected_whole() -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from collector.credentials import Credentials, CredentialSpec
 from collector.driver import DeviceConnector
 from collector.model import CommandResult, Device, HostKeys, Timeouts
-from collector.platforms import load_platforms
+from collector.platforms import Platform, load_platforms
 from collector.settings import Settings
 
 
 def connector(
-    *, password: str = "admin", enable: str | None = "enable", settings: Settings | None = None
+    *,
+    password: str = "admin",
+    enable: str | None = "enable",
+    settings: Settings | None = None,
+    platforms: Mapping[str, Platform] | None = None,
 ) -> DeviceConnector:
     """Give a connector with one credential, ``lab``, that trusts any host key unless told else."""
     spec = CredentialSpec(name="lab", username="admin", password=password, enable=enable)
     chosen = settings or Settings(host_keys=HostKeys.OFF, known_hosts=Path("unused"))
-    return DeviceConnector(chosen, load_platforms(chosen.platforms), Credentials({"lab": spec}, {}))
+    known = platforms or load_platforms(chosen.platforms)
+    return DeviceConnector(chosen, known, Credentials({"lab": spec}, {}))
 
 
 def device(name: str, port: int, platform: str) -> Device:
