@@ -6,13 +6,11 @@ came.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 from collector.model import CommandStatus, Fault, FaultClass, Phase, Proof
-from collector.platforms import Platform, find_denial, find_end_marker, prints_log
+from collector.platforms import Platform, find_denial, find_end_marker, has_log_line, prints_log
 
 LOG_LINE: Final = "log_line"
 """Noted of an output in which a log message stands that the command does not print."""
@@ -87,16 +85,7 @@ def _bad(
 
 def _interleaved(command: str, text: bytes, platform: Platform) -> bool:
     """Tell whether a log message stands in an output that has no log messages of its own."""
-    if not platform.log_lines or prints_log(command, platform):
-        return False
-    return _anywhere(platform.log_lines).search(text) is not None
-
-
-@cache
-def _anywhere(log_lines: tuple[re.Pattern[str], ...]) -> re.Pattern[bytes]:
-    """Join a platform's shapes of log lines: one search over an output in place of one per line."""
-    shapes = "|".join(f"(?:{shape.pattern})" for shape in log_lines)
-    return re.compile(rf"^[ \t]*(?:{shapes})[ \t]*$".encode(), re.MULTILINE)
+    return not prints_log(command, platform) and has_log_line(text, platform)
 
 
 def _shortened(line: str) -> str:

@@ -5,7 +5,7 @@ against text. Refuses to know how a device is reached.
 """
 
 from collector.platforms.catalogue import GENERIC, load_platforms, platform_schema
-from collector.platforms.evidence import find_denial, find_end_marker, is_log_line, prints_log
+from collector.platforms.evidence import find_denial, find_end_marker, has_log_line, prints_log
 from collector.platforms.model import EditorKey, Enable, Platform
 from collector.platforms.permission import Permission, Verdict, judge
 from collector.platforms.plan import JobCommands, plan
@@ -24,6 +24,6 @@ __all__ = [
     "Permission",
     "find_denial",
     "find_end_marker",
-    "is_log_line",
+    "has_log_line",
     "prints_log",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Final
 
@@ -36,9 +37,11 @@ def find_end_marker(output: bytes, command: str, platform: Platform) -> bool | N
     return marker.fullmatch(last.decode("utf-8", "replace").strip("\r")) is not None
 
 
-def is_log_line(line: str, platform: Platform) -> bool:
+def has_log_line(output: bytes, platform: Platform) -> bool:
     """Tell whether a line has the shape of a log message that the OS prints to a session."""
-    return _matches(line.strip(), platform.log_lines)
+    if not platform.log_lines:
+        return False
+    return _anywhere(platform.log_lines).search(output) is not None
 
 
 def prints_log(command: str, platform: Platform) -> bool:
@@ -52,6 +55,13 @@ def _said(head: bytes, platform: Platform) -> Iterator[str]:
         text = line.strip()
         if text and not _CARET.fullmatch(text) and not _matches(text, platform.log_lines):
             yield text
+
+
+@cache
+def _anywhere(log_lines: tuple[re.Pattern[str], ...]) -> re.Pattern[bytes]:
+    """Join a platform's shapes of log lines: one search over an output in place of one per line."""
+    shapes = "|".join(f"(?:{shape.pattern})" for shape in log_lines)
+    return re.compile(rf"^[ \t]*(?:{shapes})[ \t]*$".encode(), re.MULTILINE)
 
 
 def _matches(line: str, table: tuple[re.Pattern[str], ...]) -> bool:
