@@ -147,17 +147,17 @@ def check_harmless(
 
     What configures is refused whatever is allowed: a collector never writes.
     """
-    from collector.platforms import Permission, judge
+    from collector.platforms import Permission, permission_of
 
     pairs = {(one.device.platform, command) for one in assignments for command in one.commands}
     problems = []
     for name, command in sorted(pairs):
-        verdict = judge(command, platforms[name])
-        if verdict.permission is Permission.REFUSED:
-            problems.append(f"command {command!r} on {name}: never sent: {verdict.reason}")
-        elif verdict.permission is Permission.UNSAFE and not allow_unsafe:
+        ruling = permission_of(command, platforms[name])
+        if ruling.permission is Permission.REFUSED:
+            problems.append(f"command {command!r} on {name}: never sent: {ruling.reason}")
+        elif ruling.permission is Permission.UNSAFE and not allow_unsafe:
             problems.append(
-                f"command {command!r} on {name}: not known to be harmless: {verdict.reason}; "
+                f"command {command!r} on {name}: not known to be harmless: {ruling.reason}; "
                 "--allow-unsafe sends it all the same"
             )
     if problems:

@@ -7,7 +7,7 @@ against text. Refuses to know how a device is reached.
 from collector.platforms.catalogue import GENERIC, load_platforms, platform_schema
 from collector.platforms.evidence import find_denial, find_end_marker, has_log_line, prints_log
 from collector.platforms.model import EditorKey, Enable, Platform
-from collector.platforms.permission import Permission, Verdict, judge
+from collector.platforms.permission import Permission, Ruling, permission_of
 from collector.platforms.plan import JobCommands, plan
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "EditorKey",
     "plan",
     "JobCommands",
-    "judge",
-    "Verdict",
+    "permission_of",
+    "Ruling",
     "Permission",
     "find_denial",
     "find_end_marker",

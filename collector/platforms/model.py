@@ -38,7 +38,7 @@ class Platform:
     ``end_markers`` the whole last line that is not blank, without its trailing blanks;
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
-    `permission.judge` tells a harmless command; ``shell`` where the OS expands what is typed.
+    `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed.
     """
 
     name: str

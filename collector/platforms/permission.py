@@ -24,7 +24,7 @@ class Permission(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Ruling:
     """A command's permission and, unless it is harmless, why in a few words."""
 
     permission: Permission
@@ -38,49 +38,49 @@ _EXPANDED: Final = re.compile(r"[`${}\[\]\\]")  # a shell or RouterOS runs what 
 _GRAVITY: Final = tuple(Permission)
 
 
-def judge(command: str, platform: Platform) -> Verdict:
+def permission_of(command: str, platform: Platform) -> Ruling:
     """Tell what ``command`` may do on ``platform``.
 
     Anything that the tables do not name is unsafe, never harmless: also a redirect into a file, a
     pipe into something that is not a known filter, and a question mark (help, which leaves the
-    text on the line). A command of several lines is refused: what is sent must be what was judged.
+    text on the line). A command of several lines is refused: only what was ruled on is sent.
     """
     if not command.isprintable() or not command.strip():
-        return Verdict(permission=Permission.REFUSED, reason="not one line of printable text")
+        return Ruling(permission=Permission.REFUSED, reason="not one line of printable text")
     bare = _QUOTED.sub(lambda quoted: re.sub(r"[^\w\s]", "_", quoted[0]), command)
-    verdicts = [_judge_one(part, platform) for part in _SEPARATORS.split(bare) if part.strip()]
+    rulings = [_rule_on_one(part, platform) for part in _SEPARATORS.split(bare) if part.strip()]
     if platform.shell and _EXPANDED.search(command):
-        verdicts.append(Verdict(permission=Permission.UNSAFE, reason="expansion by the shell"))
+        rulings.append(Ruling(permission=Permission.UNSAFE, reason="expansion by the shell"))
     return max(
-        verdicts or [Verdict(permission=Permission.UNSAFE, reason="no command")],
-        key=lambda verdict: _GRAVITY.index(verdict.permission),
+        rulings or [Ruling(permission=Permission.UNSAFE, reason="no command")],
+        key=lambda ruling: _GRAVITY.index(ruling.permission),
     )
 
 
-def _judge_one(text: str, platform: Platform) -> Verdict:
+def _rule_on_one(text: str, platform: Platform) -> Ruling:
     first, *pipes = text.split("|")
-    verdict = _judge_words(first, platform)
-    if verdict.permission is not Permission.READ_ONLY:
-        return verdict
+    ruling = _rule_on_words(first, platform)
+    if ruling.permission is not Permission.READ_ONLY:
+        return ruling
     if match := re.search(r"[<>?]", text):
-        return Verdict(permission=Permission.UNSAFE, reason=f"{match[0]!r} in the command")
+        return Ruling(permission=Permission.UNSAFE, reason=f"{match[0]!r} in the command")
     for pipe in pipes:
         if not _matching(_words(pipe), platform.filters, platform):
-            return Verdict(permission=Permission.UNSAFE, reason=f"pipe into {pipe.strip()!r}")
-    return verdict
+            return Ruling(permission=Permission.UNSAFE, reason=f"pipe into {pipe.strip()!r}")
+    return ruling
 
 
-def _judge_words(text: str, platform: Platform) -> Verdict:
+def _rule_on_words(text: str, platform: Platform) -> Ruling:
     words = _words(text)
     if words[:1] == ["/"] and not any(entry.startswith("/") for entry in platform.read_only):
         words = words[1:]  # elsewhere it means "from the top": Nokia
     reads = _matching(words, platform.read_only, platform)
     configures = _matching(words, platform.config_modes, platform)
     if configures and configures >= reads:
-        return Verdict(permission=Permission.REFUSED, reason="it configures the device")
+        return Ruling(permission=Permission.REFUSED, reason="it configures the device")
     if reads:
-        return Verdict(permission=Permission.READ_ONLY)
-    return Verdict(permission=Permission.UNSAFE, reason="not among the read-only commands")
+        return Ruling(permission=Permission.READ_ONLY)
+    return Ruling(permission=Permission.UNSAFE, reason="not among the read-only commands")
 
 
 def _words(text: str) -> list[str]:

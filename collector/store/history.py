@@ -12,7 +12,7 @@ from collector.errors import InputError
 from collector.store.journal import read_journal
 from collector.store.past import newest_first
 
-RUNS = 30
+RUNS_LOOKED_AT = 30
 """Runs walked back for a device that has failed for long; what is older counts as unknown."""
 
 Sizes = Mapping[str, Mapping[str, int]]
@@ -25,7 +25,7 @@ def last_good_sizes(output: Path, wanted: Mapping[str, Iterable[str]]) -> Sizes:
     """
     missing = {(device, command) for device, commands in wanted.items() for command in commands}
     found: dict[str, dict[str, int]] = {}
-    for run in newest_first(output)[:RUNS]:
+    for run in newest_first(output)[:RUNS_LOOKED_AT]:
         if not missing:
             break
         try:

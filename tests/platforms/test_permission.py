@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.platforms import Permission, judge, load_platforms
+from collector.platforms import Permission, load_platforms, permission_of
 
 PLATFORMS = load_platforms()
 READ, UNSAFE, REFUSED = Permission
@@ -103,17 +103,17 @@ CASES: tuple[tuple[str, str, Permission], ...] = (
 
 @pytest.mark.parametrize(("name", "command", "expected"), CASES)
 def test_judged(name: str, command: str, expected: Permission) -> None:
-    verdict = judge(command, PLATFORMS[name])
-    assert verdict.permission is expected
-    assert bool(verdict.reason) is (expected is not READ)
+    ruling = permission_of(command, PLATFORMS[name])
+    assert ruling.permission is expected
+    assert bool(ruling.reason) is (expected is not READ)
 
 
 def test_a_whole_word_is_no_short_form_of_a_longer_one() -> None:
     entry = {"read_only": ["run"], "config_modes": ["running-mode"]}
     platform = load_platforms({"x": entry})["x"]
-    assert judge("run", platform).permission is READ
-    assert judge("runn", platform).permission is REFUSED
-    assert judge("ru", platform).permission is REFUSED
+    assert permission_of("run", platform).permission is READ
+    assert permission_of("runn", platform).permission is REFUSED
+    assert permission_of("ru", platform).permission is REFUSED
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
@@ -121,9 +121,9 @@ def test_own_commands_only_read(name: str) -> None:
     """No opening dialogue enters a configuration mode or changes the device."""
     platform = PLATFORMS[name]
     for command in (*platform.backup, *platform.version, *platform.paging_off):
-        assert judge(command, platform).permission is READ, command
+        assert permission_of(command, platform).permission is READ, command
     for command in platform.end_markers:
-        assert judge(command, platform).permission is READ, command
+        assert permission_of(command, platform).permission is READ, command
 
 
 def test_recorded_commands_read(recordings: Path) -> None:
@@ -135,6 +135,6 @@ def test_recorded_commands_read(recordings: Path) -> None:
     harmful = {
         (name, command)
         for name, command in asked
-        if judge(command, PLATFORMS[name]).permission is not READ
+        if permission_of(command, PLATFORMS[name]).permission is not READ
     }
     assert harmful == {("arista_eos", "bash df -h")}
