@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+from dataclasses import replace
 
 import pytest
 from support.typist import typist
@@ -167,16 +169,23 @@ async def test_silence_spares_the_commands_that_are_not_named(fault: LabFault) -
                 await person.rest()
 
 
-async def test_an_endless_output_does_not_fill_the_memory() -> None:
+async def test_an_endless_output_waits_for_its_reader() -> None:
     device = LabDevice(
         name="r1", platform="cisco_iosxe", fault=LabFault.ENDLESS_OUTPUT, page_lines=0
     )
-    async with Lab([device]) as lab, typist(lab, "r1") as person:
-        await person.read_until(b"r1>")
-        person.send(b"show version\n")
-        async with asyncio.timeout(10):
-            while len(person.seen) < 500_000:
-                await person.read_until(b"\n")
+    lab = Lab([device, replace(IOS, name="r2")])
+    async with lab, typist(lab, "r1") as deaf, typist(lab, "r2") as other:
+        await deaf.read_until(b"r1>")
+        await other.read_until(b"r2>")
+        tracemalloc.start()
+        try:
+            deaf.send(b"show version\n")
+            for _ in range(50):  # all the while nobody reads what r1 says
+                await other.type(b"show clock\n", b"r2>")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert 2_000_000 < most < 8_000_000  # a window of SSH is 2 MiB
 
 
 async def test_output_arrives_at_the_pace_of_the_device() -> None:
