@@ -210,7 +210,7 @@ class _Engine:
         try:
             with bound(device=visit.device.name):
                 withheld = await self._attempt(visit)
-                delay = self._delay(visit)
+                delay = None if withheld else self._delay(visit)
             if delay is None and not withheld:
                 await self._results.put(visit.result())
         finally:
@@ -242,6 +242,8 @@ class _Engine:
         except Exception as error:  # the one place where a bug becomes a result
             logger.error("internal error: %s", type(error).__name__)  # noqa: TRY400  no traceback
             logger.debug("internal error", exc_info=True)
+            if approach.withheld:
+                visit.fault = None  # that of an attempt before: it would hide the bug
             visit.fail(_internal(visit.phase, error))
         finally:
             visit.underway = False

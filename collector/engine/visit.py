@@ -58,6 +58,7 @@ class Visit:
     _attempt: float = 0.0
     _asking: tuple[int, float] | None = None
     _asked: list[int] = field(default_factory=list)
+    _before: tuple[Phase, Fault | None, bytes] = (Phase.CONNECT, None, b"")
 
     @property
     def device(self) -> Device:
@@ -65,11 +66,12 @@ class Visit:
         return self.assignment.device
 
     def begin(self) -> None:
-        """Count one more attempt; forget why the last one ended."""
+        """Count one more attempt; put aside why the last one ended."""
         self._attempt = self.clock.monotonic()
         if self.started is None:
             self.started, self._first = self.clock.now(), self._attempt
         self.attempts += 1
+        self._before = self.phase, self.fault, self.evidence
         self.phase, self.fault, self.evidence, self._asking = Phase.CONNECT, None, b"", None
         self._asked.clear()
 
@@ -78,11 +80,14 @@ class Visit:
         self.spent += self.clock.monotonic() - self._attempt
 
     def withdraw(self) -> None:
-        """Take the last attempt back: nothing was asked of the device, it stands in line again."""
+        """Take the last attempt back: nothing was asked of the device, it stands in line again.
+
+        What the attempt before came to holds once more: there may be no other.
+        """
         self.attempts -= 1
-        self.fault, self.evidence = None, b""
+        self.phase, self.fault, self.evidence = self._before
         if not self.attempts:
-            self.started, self.phase = None, Phase.CONNECT
+            self.started = None
 
     def unanswered(self) -> Iterator[str]:
         """Walk the commands that are still to be asked; each must be answered before the next."""
@@ -164,10 +169,18 @@ class Visit:
     def _status(self) -> Status:
         if self.cancelled:
             return Status.CANCELLED if self.attempts else Status.SKIPPED
-        good = [one.status is CommandStatus.OK for one in self.results.values()]
-        if self.fault is not None:
-            return Status.PARTIAL if any(good) else Status.FAILED
-        return Status.OK if all(good) else Status.PARTIAL
+        if self._is_whole():
+            return Status.OK
+        good = any(one.status is CommandStatus.OK for one in self.results.values())
+        answered = self.results if self.fault is None else good
+        return Status.PARTIAL if answered else Status.FAILED
+
+    def _is_whole(self) -> bool:
+        # Said of what was seen, not of what was not: the device was opened, and each command has
+        # its good result. That nothing is known to be wrong is not enough.
+        found = [self.results.get(index) for index in range(len(self.assignment.commands))]
+        good = all(one is not None and one.status is CommandStatus.OK for one in found)
+        return self.fault is None and self.phase is Phase.COMMAND and good
 
     def _commands(self) -> Iterator[CommandResult]:
         for index, command in enumerate(self.assignment.commands):
