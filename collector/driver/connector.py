@@ -238,10 +238,12 @@ class _Opening:
 
     async def _give_up(self) -> None:
         """Close what was opened; bounded."""
-        if self._stream:
-            await self._stream.close()
-        if self._link:
-            await self._link.hang_up()
+        try:
+            if self._stream:
+                await self._stream.close()
+        finally:  # whoever gives up waiting for this, too, must leave nothing open
+            if self._link:
+                await self._link.hang_up()
 
 
 _CONNECTING: Final = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.KEX, Phase.HOSTKEY})

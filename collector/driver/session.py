@@ -89,8 +89,10 @@ class DeviceSession:
 
     async def close(self) -> None:
         """Hang up; bounded, never raises, never waits for the device."""
-        await self._console.stream.close()
-        await self._hang_up()
+        try:
+            await self._console.stream.close()
+        finally:
+            await self._hang_up()
 
     def _note_late_bytes(self) -> None:
         """Whatever came since the last output was accepted shows that it was not whole."""
