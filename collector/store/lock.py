@@ -16,9 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from collector.errors import LockedError
+from collector.log import one_line, utc
 from collector.store.files import FILE_MODE
-from collector.store.names import one_line
-from collector.store.rows import utc
 
 LOCK_FILE = ".lock"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.errors import InputError
+from collector.log import utc
 from collector.store.files import written_beside
 from collector.store.journal import Journal
 from collector.store.rows import (
@@ -25,7 +26,6 @@ from collector.store.rows import (
     encode,
     no_totals,
     seconds,
-    utc,
 )
 
 MANIFEST = "manifest.json"

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _OUTSIDE = re.compile(r"[^A-Za-z0-9.-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LONGEST_STEM = 200  # bytes; leaves room for ".txt" and a suffix of other programs under 255
 _LONGEST_FOLDER = 255  # bytes: what one path component may have on Linux and macOS
 _HASH_DIGITS = 8
@@ -54,15 +53,6 @@ def folder_problem(device: str) -> str | None:
     if safe and len(encoded) <= _LONGEST_FOLDER and _is_text(device):
         return None
     return f"{_shortened(device)!r} cannot be the name of a folder"
-
-
-def one_line(text: str) -> str:
-    r"""Fold control characters and line ends, so that foreign text stays on the line it is put in.
-
-    >>> one_line("first\r\nsecond\x1b[2J")
-    'first second [2J'
-    """
-    return _CONTROL.sub(" ", text).strip()
 
 
 def _free_name(command: str, taken: set[str]) -> str:

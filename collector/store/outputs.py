@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from collector.log import one_line, utc
 from collector.model import (
     CommandResult,
     CommandStatus,
@@ -30,8 +31,8 @@ from collector.store.files import (
     sweep,
     write_file,
 )
-from collector.store.names import command_files, one_line
-from collector.store.rows import Stored, utc
+from collector.store.names import command_files
+from collector.store.rows import Stored
 
 DEVICES = "devices"
 FAILURES = "failures"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import NotRequired, TypedDict
 
+from collector.log import utc
 from collector.model import CommandResult, DeviceResult, Fault, Status
 
 SCHEMA = 1
@@ -199,15 +200,6 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
             for command, kept in zip(result.commands, stored, strict=True)
         ],
     }
-
-
-def utc(moment: datetime) -> str:
-    """Write a moment as ISO 8601 in UTC, to the millisecond.
-
-    >>> utc(datetime(2026, 3, 1, 7, 5, 9, 250_000, tzinfo=UTC))
-    '2026-03-01T07:05:09.250Z'
-    """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(duration: float) -> float:

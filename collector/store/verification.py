@@ -19,10 +19,11 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from collector.errors import InputError
+from collector.log import one_line
 from collector.store.files import cause
 from collector.store.journal import JOURNAL
 from collector.store.manifest import MANIFEST
-from collector.store.names import folder_problem, one_line
+from collector.store.names import folder_problem
 from collector.store.outputs import DEVICES
 from collector.store.past import PastRun, past_run
 from collector.store.rows import DeviceRow

@@ -85,7 +85,7 @@ def test_an_unreadable_holder_is_not_named(tmp_path: Path, told: bytes) -> None:
 def test_a_holder_cannot_break_the_line_it_is_told_in(tmp_path: Path) -> None:
     lock = OutputLock.acquire(tmp_path, Holder(since=samples.STARTED, command="a\r\n\x1b[2Jb"))
     try:
-        with pytest.raises(LockedError, match=r"\(a \[2Jb\)$"):
+        with pytest.raises(LockedError, match=r"\(a \\x1b\[2Jb\)$"):
             OutputLock.acquire(tmp_path, HOLDER)
     finally:
         lock.release()
