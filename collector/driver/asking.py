@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from collector.driver.console import PATIENCE, Console
+from collector.driver.console import LINE_END, PATIENCE, Console
 from collector.driver.questions import RUB_OUT, is_question, pager_at
 from collector.driver.template import ESCAPE, visible
 from collector.driver.terminal import clean
@@ -134,11 +134,16 @@ class Asking:
     def _echo_end(self, echo: bytes) -> int | None:
         """Find the end of the echo at the start of what was heard; None when more must come."""
         heard = bytes(self.console.stream.heard[: 4 * len(self.command) + 400])
-        if heard.startswith(echo):
-            return len(echo)
+        template = self.console.template
+        if template.undecided and heard:
+            if heard[:1] in LINE_END:
+                raise _DirtyError("echo: whose its first line end is cannot be told")
+            self.console.template = template = template.owning_line_end()
+        if heard.startswith(template.echo(self.command)):
+            return len(template.echo(self.command))
         if echo.startswith(heard):
             return None
-        if not self.console.template.echoes:
+        if not template.echoes:
             raise _DirtyError("echo: the answer does not begin as an idle device's would")
         return self._redrawn_echo_end(heard)
 

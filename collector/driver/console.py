@@ -51,6 +51,7 @@ ROUNDS_TO_LEARN: Final = 12
 KEY_REFUSED: Final = 2
 """How often the editor's key may be answered strangely: the device may only have been slow."""
 CARET_E: Final = b"^E"
+LINE_END: Final = (b"\r", b"\n")
 TYPED_AHEAD: Final = 0.6
 """Seconds in which the second of two lines in one write is answered, if it was not thrown away."""
 
@@ -179,6 +180,33 @@ class Console:
                 return
         self.template = known
         await self.learn()
+
+    async def settle_line_end(self, commands: Sequence[bytes]) -> None:
+        """Find out whose the first line end of an answer is, from outputs that begin with words.
+
+        Where words come first it is the prompt's own. Where a line end does, and one alone stands
+        before the prompt, it is that of the return. Else nothing is known, as before.
+        """
+        stream = self.stream
+        for command in commands:
+            stream.forget()
+            stream.say(command + self.newline)
+            await stream.until(1, UNANSWERED)
+            await stream.quiet(PATIENCE)
+            heard = bytes(stream.heard)
+            await self.resynchronise()
+            stream.forget()
+            if heard and heard[:1] not in LINE_END:
+                self.template = self.template.owning_line_end()
+                return
+            if self._shows_returns(heard):
+                self.template = replace(self.template, undecided=False)
+                return
+
+    def _shows_returns(self, heard: bytes) -> bool:
+        block = self.template.owning_line_end().block
+        text = self.template.normal(heard).removesuffix(block)
+        return len(text) < len(heard) and bool(text.strip()) and not text.endswith(LINE_END)
 
     async def pass_by(self, commands: Sequence[bytes]) -> None:
         """Have lines run whose output is of no use, in one write with a probe behind them.

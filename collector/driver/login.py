@@ -35,6 +35,13 @@ async def log_in(console: Console, platform: Platform, credential: Credential) -
     if console.keeps_typed_ahead and commands:
         await console.pass_by(commands)
         return
+    if console.template.undecided:
+        for command in commands:
+            console.stream.say(command + console.newline)
+            await console.resynchronise()
+        telling = platform.version or ("show version",)
+        await console.settle_line_end([command.encode() for command in telling])
+        return
     for command in commands:
         # Its output is of no use, so the prompt is believed: the next command's echo is the check.
         await Asking(console, command, platform.pagers, probing=False).whole()

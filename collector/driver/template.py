@@ -41,6 +41,9 @@ class Template:
 
     An editor clears what a longer line has left behind its prompt, and only then: such erasures are
     no part of a template, and are passed over wherever a prompt stands.
+
+    ``undecided``: without an echo, the line end that an answer begins with may be the return's or
+    the prompt's own. A blank line is answered alike; an output tells (`owning_line_end`).
     """
 
     parts: tuple[bytes | None, ...]
@@ -49,15 +52,19 @@ class Template:
     block: bytes = b""
     prompt: bytes = b""
     endings: tuple[bytes, ...] = ()
+    undecided: bool = False
 
     @classmethod
-    def of(cls, parts: tuple[bytes | None, ...], *, masked: bool = False) -> Template:
+    def of(
+        cls, parts: tuple[bytes | None, ...], *, masked: bool = False, owns_line_end: bool = False
+    ) -> Template:
         """Cut the answer into the echo and the prompt block."""
         if parts[-1] is not None:
             parts = (*parts[:-1], _ERASED.sub(b"", parts[-1]))
         hole = max((i for i, part in enumerate(parts) if part is HOLE), default=-1)
         rest = b"".join(part for part in parts[hole + 1 :] if part is not None)
-        starts_a_line = hole >= 0 or rest.lstrip(b"\r").startswith(b"\n")
+        unclear = hole < 0 and rest.lstrip(b"\r").startswith(b"\n")
+        starts_a_line = hole >= 0 or (unclear and not owns_line_end)
         cut = rest.find(b"\n") + 1 if starts_a_line else 0
         block = _mask(rest[cut:]) if masked else rest[cut:]
         forms = [*_without_leads(block), *_without_leads(block.rsplit(b"\n", 1)[-1])]
@@ -68,6 +75,7 @@ class Template:
             block=block,
             prompt=forms[-1],
             endings=tuple(dict.fromkeys(forms)),
+            undecided=unclear and not owns_line_end,
         )
 
     @property
@@ -82,6 +90,14 @@ class Template:
     def answer(self, line: bytes) -> bytes:
         """Give the whole answer of an idle device to a blank line, normalised."""
         return self.normal(b"".join(line if part is HOLE else part for part in self.parts))
+
+    def owning_line_end(self) -> Template:
+        r"""Give the same template with the first line end as a part of the prompt block.
+
+        >>> Template.of((b"\r\nr1#",)).owning_line_end().block
+        b'\r\nr1#'
+        """
+        return Template.of(self.parts, masked=self.masked, owns_line_end=True)
 
     def ending_in(self, line: bytes) -> Template | None:
         r"""Give the same template with another last line; None where it has none of its own.

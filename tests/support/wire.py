@@ -54,6 +54,8 @@ class Manner:
     In ``prompt`` ``@N`` stands for the number of the prompt and ``@T`` for the time of day.
     ``leaves_line``: what the line editor prints once a line is read. ``cuts``: the sizes of the
     pieces in which all that the device says arrives, and the pause before each, for ever again.
+    ``own_line_end``: a line end comes before every prompt, whatever was printed; ``shows_return``:
+    one comes for every return, without any other echo.
     ``clears``: it erases behind the prompt what a longer line has left there, as readline does.
     ``chatter``: the seconds at which a log line comes if the device is idle; ``redraws``: with the
     prompt again after it.
@@ -69,6 +71,8 @@ class Manner:
     denial: bytes = b"% Unknown command\r\n"
     leaves_line: bytes = b""
     clears: bool = False
+    own_line_end: bool = False
+    shows_return: bool = False
     cuts: tuple[tuple[int, float], ...] = ()
     chatter: tuple[float, ...] = ()
     redraws: bool = True
@@ -141,7 +145,7 @@ class Device:
             line = await self.terminal.read_line()
             self.lines.append(line)
             self.reading = self.idle = False
-            self.wire.to_us(self.manner.leaves_line)
+            self.wire.to_us(b"\r\n" if self.manner.shows_return else self.manner.leaves_line)
             if self.manner.think:
                 await asyncio.sleep(self.manner.think)
             await self._answer(line)
@@ -173,7 +177,9 @@ class Device:
 
     def _prompt(self) -> bytes:
         self._prompts += 1
-        return rendered(self.manner.prompt.removeprefix(b"\r\n"), self._prompts)
+        prompt = self.manner.prompt
+        shown = prompt if self.manner.own_line_end else prompt.removeprefix(b"\r\n")
+        return rendered(shown, self._prompts)
 
     def _chat(self) -> None:
         if self.idle:
