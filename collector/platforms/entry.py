@@ -67,6 +67,7 @@ class Entry(BaseModel):
     username_suffix: str = ""
     abbreviates: bool = True
     shell: bool = False
+    history: bool = True
     read_only: list[Command] = []
     filters: list[Command] = []
     config_modes: list[Command] = []
@@ -114,6 +115,7 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         username_suffix=entry.username_suffix,
         abbreviates=entry.abbreviates,
         shell=entry.shell,
+        history=entry.history,
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),

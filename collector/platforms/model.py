@@ -38,7 +38,8 @@ class Platform:
     ``end_markers`` the whole last line that is not blank, without its trailing blanks;
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
-    `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed.
+    `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed,
+    ``history`` where such a shell also puts earlier commands in the place of ``!``.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Platform:
     username_suffix: str = ""
     abbreviates: bool = True
     shell: bool = False
+    history: bool = True
     read_only: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     config_modes: tuple[str, ...] = ()

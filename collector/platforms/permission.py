@@ -35,6 +35,7 @@ _ANY: Final = "..."  # in a table: one word or more
 _QUOTED: Final = re.compile(r'"[^"]*"|\'[^\']*\'')
 _SEPARATORS: Final = re.compile(r"[;&\n]+|\|\|")  # NX-OS and shells take several commands in a line
 _EXPANDED: Final = re.compile(r"[`${}\[\]\\]")  # a shell or RouterOS runs what stands in these
+_RECALLED: Final = "!"  # an earlier command of the session or its history file, also in quotes
 _GRAVITY: Final = tuple(Permission)
 
 
@@ -49,7 +50,8 @@ def permission_of(command: str, platform: Platform) -> Ruling:
         return Ruling(permission=Permission.REFUSED, reason="not one line of printable text")
     bare = _QUOTED.sub(lambda quoted: re.sub(r"[^\w\s]", "_", quoted[0]), command)
     rulings = [_rule_on_one(part, platform) for part in _SEPARATORS.split(bare) if part.strip()]
-    if platform.shell and _EXPANDED.search(command):
+    recalled = platform.history and _RECALLED in command
+    if platform.shell and (recalled or _EXPANDED.search(command)):
         rulings.append(Ruling(permission=Permission.UNSAFE, reason="expansion by the shell"))
     return max(
         rulings or [Ruling(permission=Permission.UNSAFE, reason="no command")],
@@ -78,7 +80,7 @@ def _rule_on_words(text: str, platform: Platform) -> Ruling:
     configures = _matching(words, platform.config_modes, platform)
     if configures and configures >= reads:
         return Ruling(permission=Permission.REFUSED, reason="it configures the device")
-    if reads:
+    if reads or " ".join(text.split()) in platform.paging_off:  # sent at login anyway
         return Ruling(permission=Permission.READ_ONLY)
     return Ruling(permission=Permission.UNSAFE, reason="not among the read-only commands")
 

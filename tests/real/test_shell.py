@@ -7,6 +7,7 @@ read or not.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,24 @@ def test_a_megabyte(shells: Site, hosts: dict[str, Any], collect: Collect) -> No
     assert run.status == 0, run.stderr
     for name in HOSTS:
         assert run.output(name, "cat long.txt") == said
+
+
+def test_nothing_asked_is_left_in_the_history_of_the_host(
+    shells: Site, hosts: dict[str, Any], collect: Collect
+) -> None:
+    """Also where the account has bash write it at every prompt, not at its end alone."""
+    history = shells.home / ".bash_history"
+    history.write_bytes(b"of a person\n")
+    shutil.chown(history, shells.username)
+    with (shells.home / ".bashrc").open("a") as start:
+        start.write("PROMPT_COMMAND='history -a'\n")
+    said = subprocess.run(["uname", "-a"], check=True, capture_output=True).stdout
+
+    run = collect(shells, hosts, "uname -a", platform="linux")
+
+    assert run.status == 0, run.stderr
+    assert {run.output(name, "uname -a") for name in HOSTS} == {said}
+    assert history.read_bytes() == b"of a person\n"
 
 
 def test_a_login_by_key(shells: Site, hosts: dict[str, Any], collect: Collect) -> None:
