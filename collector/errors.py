@@ -31,6 +31,7 @@ class Exit(IntEnum):
     BREAKER = 5
     STORAGE = 6
     LOCKED = 75
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

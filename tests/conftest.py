@@ -7,6 +7,7 @@ the recordings, counts as failed. Refuses to know any room of the collector.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recordings in {folder}; COLLECTOR_RECORDINGS names another folder")
     return folder
+
+
+@pytest.fixture
+def hangup_heard() -> Iterator[None]:
+    """Let SIGHUP be heard by this process and those it starts, also when tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.hookimpl(wrapper=True)

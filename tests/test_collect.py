@@ -191,8 +191,13 @@ async def test_a_plan_touches_no_secret(inventory: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "exit_status"),
-    [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)],
+    [
+        (signal.SIGINT, Exit.INTERRUPTED),
+        (signal.SIGTERM, Exit.TERMINATED),
+        (signal.SIGHUP, Exit.HANGUP),
+    ],
 )
+@pytest.mark.usefixtures("hangup_heard")
 async def test_a_signal_ends_the_run_with_a_result_for_every_device(
     inventory: Path, number: signal.Signals, exit_status: Exit
 ) -> None:
@@ -209,25 +214,45 @@ async def test_a_signal_ends_the_run_with_a_result_for_every_device(
     assert outcome.remarks == (f"the run was interrupted by {number.name}",)
 
 
-def test_a_second_signal_ends_the_process_at_once() -> None:
-    code = """
+def signalled(*numbers: signal.Signals, ignored: bool = False) -> tuple[int, str]:
+    """Send these to a process that does nothing but watch; give its status and why it ends."""
+    before = "IGN" if ignored else "DFL"
+    code = f"""
 import asyncio, signal
 from collector.collect.ending import Ending
-from collector.engine import Enter, Stop
+from collector.engine import Stop
 
 async def main():
-    stop = Stop()
-    with Ending(stop).watching(0):
-        signal.raise_signal(signal.SIGINT)
-        await stop.wait()
-        signal.raise_signal(signal.SIGTERM)
-        await asyncio.Event().wait()
+    ending = Ending(Stop())
+    with ending.watching(0):
+        for number in {[int(number) for number in numbers]}:
+            signal.raise_signal(number)
+            for _ in range(3):  # turns of the loop, to hear of it
+                await asyncio.sleep(0)
+        print(ending.reason)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_{before}
 
+signal.signal(signal.SIGHUP, signal.SIG_{before})
 asyncio.run(main())
 """
-    end = subprocess.run((sys.executable, "-c", code), check=False, capture_output=True)
+    end = subprocess.run((sys.executable, "-c", code), check=False, capture_output=True, text=True)
+    assert end.stderr == ""
+    return end.returncode, end.stdout.strip()
 
-    assert (end.returncode, end.stdout, end.stderr) == (Exit.TERMINATED, b"", b"")
+
+def test_a_second_signal_ends_the_process_at_once() -> None:
+    assert signalled(signal.SIGINT, signal.SIGTERM) == (Exit.TERMINATED, "")
+
+
+def test_a_hangup_is_no_second_signal() -> None:
+    # A terminal that is closed tells the shell, which tells its jobs, and then the jobs itself.
+    once = (0, "the run was interrupted by SIGHUP")
+    assert signalled(signal.SIGHUP, signal.SIGHUP) == once
+    assert signalled(signal.SIGHUP, signal.SIGHUP, signal.SIGINT) == (Exit.INTERRUPTED, "")
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does() -> None:
+    assert signalled(signal.SIGHUP, ignored=True) == (0, "")  # as under nohup
 
 
 async def test_signals_are_given_back_after_the_run(inventory: Path) -> None:

@@ -33,7 +33,7 @@ Examples:
 \b
 Exit status: 0 all devices good, 1 internal error, 2 usage or configuration, 3 some devices failed
 or partial, 4 all failed, 5 credential breaker opened, 6 storage, 75 another run holds the output
-folder, 130/143 interrupted."""
+folder, 129/130/143 interrupted."""
 
 app = typer.Typer(
     name="collector",

@@ -22,8 +22,8 @@ MOMENT = 0.2  # seconds
 class Ending:
     """What ended the run, if anything did.
 
-    The first SIGINT or SIGTERM lets running sessions close and everything be stored; the second
-    ends the process at once.
+    The first SIGINT, SIGTERM or SIGHUP lets running sessions close and everything be stored; the
+    second ends the process at once, unless it is a SIGHUP: a terminal that closes sends several.
     """
 
     def __init__(self, stop: Stop) -> None:
@@ -41,7 +41,7 @@ class Ending:
         with contextlib.ExitStack() as stack:
             # Outside the main thread there are no signals to own.
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                for number in (signal.SIGINT, signal.SIGTERM):
+                for number in _heard():
                     loop.add_signal_handler(number, self._on_signal, number)
                     stack.callback(loop.remove_signal_handler, number)
             if limit:
@@ -72,6 +72,8 @@ class Ending:
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self.signal is not None:
+            if number is signal.SIGHUP:
+                return  # the kernel's and the shell's word of one end; nobody is impatient
             os._exit(128 + number)
         self.signal = number
         self._end(f"the run was interrupted by {number.name}")
@@ -88,3 +90,9 @@ class Ending:
         for deadline, seconds in self._graces.items():
             deadline.reschedule(self._since + seconds)
         self._stop.interrupt(reason)
+
+
+def _heard() -> list[signal.Signals]:
+    """List the signals that end a run; one under ``nohup`` is to outlive its terminal."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if outlives else [signal.SIGHUP])]
