@@ -117,7 +117,7 @@ async def execute(
     connector: Connector | None = None,
     credentials: Credentials | None = None,
 ) -> RunOutcome:
-    """Do what was planned; see `run`. Owns SIGINT and SIGTERM while it lasts.
+    """Do what was planned; see `run`. Owns SIGINT, SIGTERM and SIGHUP meanwhile.
 
     ``credentials``: those of the plan, where they were obtained before: see `credentials_of`.
     """
@@ -144,8 +144,8 @@ async def execute(
                 delivery = Delivery(writer, tally, ending)
                 await delivery.deliver(shown, observe, plan.total)
                 tally.given_up = breaker.opened
-                outcome = await _finish(writer, tally, ending, time.monotonic() - started)
-    return _with_problem(outcome, delivery.problem)
+                duration = time.monotonic() - started
+                return await _finish(writer, tally, ending, duration, unseen=delivery.problem)
 
 
 def credentials_of(plan: Plan) -> Credentials:
@@ -178,11 +178,16 @@ def _tally(plan: Plan) -> Tally:
     return tally
 
 
-async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: float) -> RunOutcome:
-    """Write the manifest; what could not be stored changes the exit status, not the summary."""
+async def _finish(
+    writer: RunWriter, tally: Tally, ending: Ending, duration: float, *, unseen: str
+) -> RunOutcome:
+    """Write the manifest; what could not be stored changes the exit status, not the summary.
+
+    ``unseen``: what kept the results from being shown, if anything did. Stored they are.
+    """
     from collector.store import RunEnd
 
-    status = tally.exit_status(ending, stored=not writer.problems)
+    status = tally.exit_status(ending, stored=not (writer.problems or unseen))
     end = RunEnd(
         finished=datetime.now(UTC),
         duration=duration,
@@ -190,7 +195,7 @@ async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: flo
         interrupted=ending.signal is not None,
     )
     manifest: Path | None = None
-    remarks = tally.remarks(ending)
+    remarks = [*tally.remarks(ending), *([unseen] if unseen else [])]
     try:
         manifest = await writer.finish(end)
     except StorageError as error:
@@ -204,18 +209,6 @@ async def _finish(writer: RunWriter, tally: Tally, ending: Ending, duration: flo
         duration=duration,
         failures=tuple(tally.failures),
         remarks=tuple(remarks),
-    )
-
-
-def _with_problem(outcome: RunOutcome, problem: str) -> RunOutcome:
-    """Add what kept the results from being shown: stored they are."""
-    if not problem:
-        return outcome
-    interrupted = outcome.exit_status in {Exit.INTERRUPTED, Exit.TERMINATED}
-    return replace(
-        outcome,
-        exit_status=outcome.exit_status if interrupted else Exit.STORAGE,
-        remarks=(*outcome.remarks, problem),
     )
 
 

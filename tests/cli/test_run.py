@@ -72,8 +72,13 @@ async def test_a_failure_is_one_short_block_on_standard_error(lab: Lab, tmp_path
 
 @pytest.mark.parametrize(
     ("number", "exit_status"),
-    [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)],
+    [
+        (signal.SIGINT, Exit.INTERRUPTED),
+        (signal.SIGTERM, Exit.TERMINATED),
+        (signal.SIGHUP, Exit.HANGUP),
+    ],
 )
+@pytest.mark.usefixtures("hangup_heard")
 async def test_a_signal_ends_in_order(
     lab: Lab, tmp_path: Path, number: signal.Signals, exit_status: Exit
 ) -> None:
@@ -155,7 +160,8 @@ async def test_a_full_standard_output_is_exit_6(lab: Lab, tmp_path: Path) -> Non
 
     assert end.status == Exit.STORAGE
     assert "standard output: No space left on device" in end.stderr
-    assert manifest(tmp_path)["totals"]["ok"] == 1
+    told = manifest(tmp_path)
+    assert (told["totals"]["ok"], told["exit_status"]) == (1, Exit.STORAGE)
 
 
 async def test_a_closed_standard_error_is_no_reason_to_fail(lab: Lab, tmp_path: Path) -> None:
@@ -194,6 +200,50 @@ async def test_a_terminal_sees_progress_and_where_the_outputs_are(
 
 async def test_quiet_is_quiet_on_a_terminal_too(lab: Lab, tmp_path: Path) -> None:
     assert await on_terminal("run", "-i", "lab.yaml", "-l", "r1", "-q", cwd=tmp_path) == ""
+
+
+@pytest.mark.usefixtures("hangup_heard")
+async def test_a_terminal_that_is_closed_ends_the_run_in_order(lab: Lab, tmp_path: Path) -> None:
+    # What `ssh` and a window leave behind: the terminal is gone, and the shell passes it on.
+    master, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", IN_A_TERMINAL, "-m", "collector"),
+        *("run", "-i", "lab.yaml", "-l", "r1,silent", "-c", "show clock", "-f", "jsonl"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    await asyncio.to_thread(read_until, master, b'"ok"')  # r1 is done, the other one never will be
+    os.close(master)
+    process.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(8):
+        status = await process.wait()
+
+    told = manifest(tmp_path)
+    assert {row["name"]: row["status"] for row in told["devices"]} == {
+        "r1": "ok",
+        "silent": "cancelled",
+    }
+    assert (status, told["state"], told["exit_status"]) == (129, "interrupted", 129)
+
+
+# Makes its input the terminal that it is told of when it goes away.
+IN_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def read_until(master: int, mark: bytes) -> None:
+    """Read a terminal until it shows ``mark``."""
+    seen = b""
+    while mark not in seen:
+        seen += os.read(master, 4096)
 
 
 async def on_terminal(*arguments: str, cwd: Path, environ: Mapping[str, str] = NONE) -> str:
