@@ -31,6 +31,7 @@ REFUSED = {
         b"% Permission denied for the role\n",
         b"\r\r\n% Permission denied for the role\r\n",
         b"Syntax error while parsing 'show foo'\n\n",
+        b"Cmd exec error.\n",
     ),
     "cisco_iosxr": (
         b"            ^\n% Invalid input detected at '^' marker.\n",
@@ -93,6 +94,7 @@ REFUSED = {
         b"syntax error (line 1 column 2)\n",
         b"expected end of command (line 1 column 9)\n",
         b"not enough permissions (9)\n",
+        b"input does not match any value of interface\n",
     ),
     "fortinet_fortios": (
         b"command parse error before 'reboot'\nCommand fail. Return code -61\n\n",
@@ -111,6 +113,11 @@ REFUSED = {
         b"-bash: shwo: command not found\n",
         b"bash: line 1: shwo: command not found\n",
         b"sh: 1: shwo: not found\n",
+        b"shwo: command not found\n",
+        b"\nCommand 'shwo' not found, did you mean:\n",
+        b"ksh: shwo: not found [No such file or directory]\n",
+        b"zsh: command not found: shwo\n",
+        b"fish: Unknown command: shwo\n",
         b"cat: /etc/shadow: Permission denied\n",
         b"cat: /none: No such file or directory\n",
         b'Object "adress" is unknown, try "ip help".\n',
@@ -127,6 +134,9 @@ REFUSED = {
         b"ERROR: you are not authorized to run this\n",
         b"% Unrecognized host or address, or protocol not running.\n",
         b"Unrecognized command\n",
+        b"?Invalid command\n",
+        b"-> command not found\n",
+        b"Not authorized!\n",
     ),
 }
 
@@ -145,6 +155,9 @@ ANSWERS = (
     b"Name\nvlan10\nvlan20\n% Invalid input detected at '^' marker.\n",
     b"Building configuration...\n\nbanner motd ^C\nAccess to this system is denied to all but ^C\n",
     b"%% Writing 0 Arp, 0 Route, 1 Mac events to the database\n",
+    b"not found\n",
+    b"port 1: not authorized\n",
+    b"-> 10.0.0.1 not found\n",
     b"Unauthorized access is prohibited. Permission of the owner is needed.\n",
 )
 
