@@ -17,6 +17,7 @@ from collector.errors import Exit, InputError
 from collector.log import one_line
 from collector.model import Device, HostKeys, Transport
 from collector.views import Format
+from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned
@@ -97,7 +98,7 @@ def forget_keys(
     settings = _settings(config)
     devices = _devices(inventory, config, which)
     lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
-    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    count = counted(len(lines), "line")
     tell(f"{settings.known_hosts}: {count} taken off for {', '.join(d.name for d in devices)}")
 
 

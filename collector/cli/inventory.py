@@ -13,6 +13,7 @@ from collector.cli.options import ConfigOption, FormatOption, InventoryOption, L
 from collector.cli.streams import standard_output, tell
 from collector.log import one_line
 from collector.views import Format
+from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory
@@ -55,9 +56,9 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
         tell(f"collector: warning: {one_line(warning)}")
     groups = {group for device in read.devices for group in device.groups}
     counts = (
-        _count(len(read.devices), "device"),
-        _count(len(groups), "group"),
-        _count(len(used), "credential"),
+        counted(len(read.devices), "device"),
+        counted(len(groups), "group"),
+        counted(len(used), "credential"),
     )
     standard_output().write_text(f"{read.source}: {', '.join(counts)}: good\n")
 
@@ -78,7 +79,3 @@ def _find(name: str | None, config: Path | None) -> tuple[Path, Mapping[str, Pla
     named = {"inventory": Override(value=name, label="--inventory")} if name else {}
     settings = load_settings(config, os.environ, named)
     return find_inventory(settings.inventory), platforms_of(settings)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,6 +12,7 @@ from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, InventoryOption, LimitOption
 from collector.cli.streams import tell
 from collector.errors import Exit
+from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,5 @@ async def _serve(devices: Sequence[LabDevice]) -> None:
 
 def _say_ready(running: Lab) -> None:
     ports = sorted({running.port(name) for name in running.devices})
-    count = len(running.devices)
-    devices = "1 device" if count == 1 else f"{count} devices"
+    devices = counted(len(running.devices), "device")
     tell(f"lab: {devices} on loopback, ports {ports[0]} to {ports[-1]}; Ctrl-C ends it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,8 @@ from collector.cli.options import ConfigOption, FormatOption, OutputOption
 from collector.cli.streams import standard_output
 from collector.errors import Exit, InputError
 from collector.views import Format
+from collector.views.rows import json_array, json_lines
+from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.store import Finding, Verification
@@ -52,11 +53,8 @@ def verify(
     work = Verification()
     data = standard_output()
     told = _rows(work, _folders(run, every=every, output=output, config=config))
-    if shape is Format.JSONL:
-        for row in told:
-            data.write_text(json.dumps(row, ensure_ascii=False) + "\n")
-    elif shape is Format.JSON:
-        for line in _array(told):
+    if shape in {Format.JSON, Format.JSONL}:
+        for line in json_lines(told) if shape is Format.JSONL else json_array(told):
             data.write_text(line)
     else:
         for row in told:
@@ -90,16 +88,7 @@ def _row(folder: Path, finding: Finding) -> dict[str, str]:
     }
 
 
-def _array(rows: Iterator[dict[str, str]]) -> Iterator[str]:
-    before = "[\n"
-    for row in rows:
-        yield before + json.dumps(row, ensure_ascii=False)
-        before = ",\n"
-    yield "[]\n" if before == "[\n" else "\n]\n"
-
-
 def _summary(work: Verification) -> str:
     counts = [f"{count} {kind}" for kind, count in sorted(work.found.items())]
-    runs = "1 run" if work.runs == 1 else f"{work.runs} runs"
-    outputs = "1 output" if work.outputs == 1 else f"{work.outputs} outputs"
-    return f"{runs}, {outputs}: {', '.join(counts) or 'good'}\n"
+    runs = f"{counted(work.runs, 'run')}, {counted(work.outputs, 'output')}"
+    return f"{runs}: {', '.join(counts) or 'good'}\n"

@@ -5,11 +5,11 @@ Owns how a device is told without its secret: the credential is a name here and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
 from collector.log import one_line
 from collector.model import Assignment, Device
+from collector.views.rows import json_array, json_lines
 from collector.views.table import columns
 
 _HEADINGS = ("device", "host", "port", "transport", "platform", "credential", "groups", "tags")
@@ -50,10 +50,7 @@ def plan_row(assignment: Assignment) -> dict[str, object]:
 
 def json_text(rows: Sequence[dict[str, object]], *, lines: bool) -> str:
     """Give the objects as one array, or as one object a line."""
-    texts = [json.dumps(row, ensure_ascii=False) for row in rows]
-    if lines:
-        return "".join(f"{text}\n" for text in texts)
-    return "[\n" + ",\n".join(texts) + "\n]\n" if texts else "[]\n"
+    return "".join(json_lines(rows) if lines else json_array(rows))
 
 
 def _address(device: Device) -> str:

@@ -1,14 +1,14 @@
 """Results for programs: one JSON object for each command output.
 
-Owns the names of the keys; where the manifest has the same thing it has the same name. An output
-that is not UTF-8 has U+FFFD in place of each byte that cannot be read, and its ``encoding`` says
-so; the stored file keeps the bytes.
+Owns the names of the keys, and how objects are joined to an array or to lines; where the manifest
+has the same thing it has the same name. An output that is not UTF-8 has U+FFFD for each byte
+that cannot be read, and its ``encoding`` says so; the stored file keeps the bytes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from collector.log import utc
 from collector.model import CommandResult, DeviceResult, Fault
@@ -20,7 +20,7 @@ class JsonLines:
 
     def add(self, result: DeviceResult) -> bytes:
         """Show a line for each command; a device's own fault has one line more."""
-        return b"".join(_encode(row) + b"\n" for row in rows(result))
+        return "".join(json_lines(rows(result))).encode(errors="backslashreplace")
 
     def end(self) -> bytes:
         """Nothing was opened."""
@@ -31,19 +31,51 @@ class JsonArray:
     """One array of the same objects, written as they come."""
 
     def __init__(self) -> None:
-        self._opened = False
+        self._array = _Array()
 
     def add(self, result: DeviceResult) -> bytes:
         """Show the device's objects as the next items of the array."""
-        return b"".join(self._separator() + _encode(row) for row in rows(result))
+        return "".join(map(self._array.item, rows(result))).encode(errors="backslashreplace")
 
     def end(self) -> bytes:
         """Close the array; an empty sweep is an empty array."""
-        return b"\n]\n" if self._opened else b"[]\n"
+        return self._array.end().encode()
 
-    def _separator(self) -> bytes:
-        opened, self._opened = self._opened, True
-        return b",\n" if opened else b"[\n"
+
+class _Array:
+    """The text of a JSON array, an item a line."""
+
+    def __init__(self) -> None:
+        self._before = "[\n"
+
+    def item(self, row: Mapping[str, object]) -> str:
+        before, self._before = self._before, ",\n"
+        return before + _line(row)
+
+    def end(self) -> str:
+        return "[]\n" if self._before == "[\n" else "\n]\n"
+
+
+def json_array(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    r"""Write objects of any kind as one array, as they come.
+
+    >>> "".join(json_array([{"a": 1}, {"b": "ü"}]))
+    '[\n{"a": 1},\n{"b": "ü"}\n]\n'
+    >>> "".join(json_array([]))
+    '[]\n'
+    """
+    array = _Array()
+    yield from map(array.item, rows)
+    yield array.end()
+
+
+def json_lines(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    r"""Write objects of any kind, one a line, as they come.
+
+    >>> [*json_lines([{"a": 1}, {"b": 2}])]
+    ['{"a": 1}\n', '{"b": 2}\n']
+    """
+    return (_line(row) + "\n" for row in rows)
 
 
 def rows(result: DeviceResult) -> Iterator[dict[str, object]]:
@@ -87,5 +119,5 @@ def _fault_row(fault: Fault | None) -> dict[str, object]:
     return {"class": fault.fault_class, "phase": fault.phase, "message": fault.message}
 
 
-def _encode(row: dict[str, object]) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace")
+def _line(row: Mapping[str, object]) -> str:
+    return json.dumps(row, ensure_ascii=False)

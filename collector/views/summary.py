@@ -12,7 +12,7 @@ from pathlib import Path
 from collector.log import one_line
 from collector.model import DeviceResult, Status
 from collector.views.table import first_fault
-from collector.views.text import describe
+from collector.views.text import counted, describe
 
 SHOWN = 20
 
@@ -33,13 +33,12 @@ def totals_line(totals: Mapping[Status, int], seconds: float, *, coloured: bool 
     >>> totals_line({Status.OK: 7, Status.PARTIAL: 0, Status.FAILED: 1}, 2.34)
     '8 devices in 2.3 s: 7 ok, 1 failed'
     """
-    count = sum(totals.values())
     named = [
         _paint(f"{totals[status]} {status}", status, coloured=coloured)
         for status in Status
         if totals.get(status)
     ]
-    devices = "1 device" if count == 1 else f"{count} devices"
+    devices = counted(sum(totals.values()), "device")
     return f"{devices} in {seconds:.1f} s: {', '.join(named) or 'nothing to do'}"
 
 
