@@ -25,7 +25,7 @@ PROBLEMS_SHOWN = 100
 EXAMPLES = """\b
 Examples:
   collector run --inventory lab.yaml
-  collector run -i lab.yaml -c "show version" --limit site=ams --limit '!r7'
+  collector run -i lab.yaml -c "show version" --limit site=ams --limit '!ams-edge1'
   collector run -i lab.yaml --dry-run
   collector inventory check -i lab.yaml
   collector lab -i lab.yaml

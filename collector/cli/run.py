@@ -32,8 +32,8 @@ EXAMPLES = """\b
 Examples:
   collector run --inventory lab.yaml
       a backup of every device, to output/runs/latest/devices/<device>/<command>.txt
-  collector run -i lab.yaml -c "show version" -c "show interfaces" --limit 'site=ams' --limit '!r7'
-      ask these two of one site but r7; store the outputs and print them
+  collector run -i lab.yaml -c "show version" -c "show interfaces" -l site=ams -l '!ams-edge1'
+      ask these two of one site but one device; store the outputs and print them
   collector run -i lab.yaml -c "show version" --format jsonl | jq -r .device
       the same as data
   collector run -i lab.yaml --job facts --dry-run
