@@ -193,6 +193,15 @@ class Device:
     proof: ProofLevel = ProofLevel.FULL
 
 
+def is_one_line(command: str) -> bool:
+    r"""Say whether a command can be sent: a line end inside would be a second command unseen.
+
+    >>> is_one_line("show version"), is_one_line("show version\nreload"), is_one_line(" ")
+    (True, False, False)
+    """
+    return command.isprintable() and bool(command.strip())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Why something is not good: ``message`` one line without secrets, ``hint`` the next step."""

@@ -18,9 +18,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -38,6 +35,7 @@ from collector.document import (
     read_document,
     typed,
 )
+from collector.document.keys import Closed, Line, Seconds, SecondsOrNone, Section, Word
 from collector.errors import InputError
 from collector.model import HostKeys, Limits, Retries, Timeouts, Tolerance
 
@@ -144,26 +142,12 @@ def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
 
 # What is read: the keys, their bounds, and where they come from.
 
-_Word = Annotated[str, Field(min_length=1)]
 _Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 _Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 _CountOrNone = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-_WEEK: Final = 7 * 86_400
-_Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
-_SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
 _Rate = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-# A section with nothing below it, all lines commented out, is an empty one.
-_Section = BeforeValidator(lambda value: {} if value is None else value)
-
-
-def _command(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("expected a command on one line")
-    return text
-
-
-_CommandList = Annotated[list[Annotated[str, AfterValidator(_command)]], Field(min_length=1)]
+_CommandList = Annotated[list[Line], Field(min_length=1)]
 
 
 def _max_failures(value: object) -> Tolerance | None:
@@ -208,11 +192,7 @@ _JobCommands = Annotated[
 ]
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class _LimitKeys(_Closed):
+class _LimitKeys(Closed):
     sessions: _Count = Field(_LIMITS.sessions, description="sessions open at once")
     connecting: _Count = Field(_LIMITS.connecting, description="sessions being opened at once")
     per_group: _CountOrNone = Field(
@@ -232,43 +212,43 @@ class _LimitKeys(_Closed):
     )
 
 
-class _TimeoutKeys(_Closed):
-    connect: _Seconds = Field(_TIMEOUTS.connect, description="seconds until the transport stands")
-    login: _Seconds = Field(_TIMEOUTS.login, description="seconds until the prompt is learned")
-    command: _Seconds = Field(_TIMEOUTS.command, description="seconds for one command")
-    device: _Seconds = Field(_TIMEOUTS.device, description="seconds for all of a device")
-    run: _SecondsOrNone = Field(_TIMEOUTS.run, description="seconds for the run; 0: no limit")
+class _TimeoutKeys(Closed):
+    connect: Seconds = Field(_TIMEOUTS.connect, description="seconds until the transport stands")
+    login: Seconds = Field(_TIMEOUTS.login, description="seconds until the prompt is learned")
+    command: Seconds = Field(_TIMEOUTS.command, description="seconds for one command")
+    device: Seconds = Field(_TIMEOUTS.device, description="seconds for all of a device")
+    run: SecondsOrNone = Field(_TIMEOUTS.run, description="seconds for the run; 0: no limit")
 
 
-class _RetryKeys(_Closed):
+class _RetryKeys(Closed):
     attempts: _Attempts = Field(_RETRIES.attempts, description="attempts in all")
-    backoff: _SecondsOrNone = Field(
+    backoff: SecondsOrNone = Field(
         _RETRIES.backoff, description="seconds before the second attempt, doubled after it"
     )
 
 
-class _JobKeys(_Closed):
+class _JobKeys(Closed):
     commands: _JobCommands = Field(
         description="backup, a list of commands, or lists by platform and for the default"
     )
 
 
-class _Keys(_Closed):
-    inventory: _Word = Field("inventory/lab.yaml", description="the inventory file")
-    output: _Word = Field("output", description="the folder that runs are stored in")
-    job: _Word = Field("backup", description="the job of a run that names none")
-    limits: Annotated[_LimitKeys, _Section] = _LimitKeys()
-    timeouts: Annotated[_TimeoutKeys, _Section] = _TimeoutKeys()
-    retries: Annotated[_RetryKeys, _Section] = _RetryKeys()
+class _Keys(Closed):
+    inventory: Word = Field("inventory/lab.yaml", description="the inventory file")
+    output: Word = Field("output", description="the folder that runs are stored in")
+    job: Word = Field("backup", description="the job of a run that names none")
+    limits: Annotated[_LimitKeys, Section] = _LimitKeys()
+    timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys()
+    retries: Annotated[_RetryKeys, Section] = _RetryKeys()
     max_failures: _MaxFailures = Field(
         None, description="devices that may fail, or a share of all, before no more are begun"
     )
     host_keys: HostKeys = Field(
         HostKeys.ACCEPT_NEW, description="what is done about an SSH host key not known yet"
     )
-    known_hosts: _Word = Field(str(KNOWN_HOSTS), description="where host keys are kept")
-    jobs: Annotated[dict[str, _JobKeys], _Section] = {}
-    platforms: Annotated[dict[str, dict[str, Any]], _Section] = Field(
+    known_hosts: Word = Field(str(KNOWN_HOSTS), description="where host keys are kept")
+    jobs: Annotated[dict[str, _JobKeys], Section] = Field({})
+    platforms: Annotated[dict[str, dict[str, Any]], Section] = Field(
         {}, description="platforms of your own"
     )
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
@@ -289,7 +269,7 @@ def _schema() -> dict[str, Any]:
 def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
     """Return the schema of every key that holds a single value: those that a variable can set."""
     top = _schema()["properties"]
-    sections: dict[str, type[_Closed]] = {
+    sections: dict[str, type[Closed]] = {
         "limits": _LimitKeys,
         "timeouts": _TimeoutKeys,
         "retries": _RetryKeys,

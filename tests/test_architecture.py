@@ -51,7 +51,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "typer": frozenset({"cli"}),
     "uvloop": frozenset({"collect"}),
     "keyring": frozenset({"credentials"}),
-    "pydantic": frozenset({"settings", "inventory", "platforms"}),
+    "pydantic": frozenset({"document", "settings", "inventory", "platforms"}),
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.errors import InputError
-from collector.model import Assignment, Device, DeviceResult
+from collector.model import Assignment, Device, DeviceResult, is_one_line
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory
@@ -203,8 +203,7 @@ def job_of(settings: Settings, name: str | None) -> Job:
 def checked(commands: Sequence[str]) -> Iterator[str]:
     """Let through what is one line of text: a line end inside would be a second command unseen."""
     for command in commands:
-        if not command.strip():
-            raise InputError("command: expected a command, found nothing")
-        if not command.isprintable():
-            raise InputError(f"command: expected one line of text, found {command!r}")
+        if not is_one_line(command):
+            found = repr(command) if command.strip() else "nothing"
+            raise InputError(f"command: expected one line of printable text, found {found}")
         yield command.strip()

@@ -12,16 +12,14 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
     model_validator,
 )
 
-from collector.model import ProofLevel, Transport
+from collector.document.keys import Closed, Seconds, Section, Word
+from collector.model import ProofLevel, Timeouts, Transport
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
 
@@ -40,38 +38,29 @@ def _host(text: str) -> str:
     raise ValueError("expected a host name or an IP address")  # the port has a key of its own
 
 
-def _section(value: object) -> object:
-    """A section with nothing below it, all lines commented out, is an empty one."""
-    return {} if value is None else value
-
-
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
-Seconds = Annotated[float, Field(strict=True, gt=0, le=7 * 86_400, allow_inf_nan=False)]
-Word = Annotated[str, Field(min_length=1)]
-Section = BeforeValidator(_section)
+
+# What is not given stays unset, and is looked for in the next place: see native.py. The defaults
+# stand in for it; those that could be changed have a factory, as pydantic copies them otherwise,
+# which took half the time of 10,000 devices.
+
+_TIMEOUTS: Final = Timeouts()
 
 
-class _Keys(BaseModel):
-    # What is not given stays unset, and is looked for in the next place: see native.py. The
-    # defaults stand in for it; those that could be changed have a factory, as pydantic copies them
-    # otherwise, which took half the time of 10,000 devices.
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class TimeoutKeys(_Keys):
+class TimeoutKeys(Closed):
     """Seconds, by the names of `collector.model.Timeouts`."""
 
-    connect: Seconds = 15
-    login: Seconds = 20
-    command: Seconds = 60
-    device: Seconds = 300
+    connect: Seconds = _TIMEOUTS.connect
+    login: Seconds = _TIMEOUTS.login
+    command: Seconds = _TIMEOUTS.command
+    device: Seconds = _TIMEOUTS.device
 
 
 _NO_TIMEOUTS = TimeoutKeys()
 
 
-class SharedKeys(_Keys):
+class SharedKeys(Closed):
     """What defaults, groups and devices may all say."""
 
     platform: Word = ""
@@ -90,14 +79,14 @@ class DeviceKeys(SharedKeys):
     groups: list[Word] = Field(default_factory=list)
 
 
-class KeyringKeys(_Keys):
+class KeyringKeys(Closed):
     """An entry of the system's keyring; the user name is the credential's own where not given."""
 
     service: Word
     username: str = ""
 
 
-class SourceKeys(_Keys):
+class SourceKeys(Closed):
     """Where a secret is fetched from: one of these."""
 
     file: Word | None = None
@@ -128,7 +117,7 @@ Secret = Annotated[
 ]
 
 
-class CredentialKeys(_Keys):
+class CredentialKeys(Closed):
     """One credential: texts that may hold ``${VAR}``, and sources of secrets."""
 
     username: Word
@@ -139,12 +128,12 @@ class CredentialKeys(_Keys):
     agent: bool = False
 
 
-class InventoryKeys(_Keys):
+class InventoryKeys(Closed):
     """The whole file."""
 
     defaults: Annotated[SharedKeys, Section] = SharedKeys()
-    credentials: Annotated[dict[str, CredentialKeys], Section] = {}
-    groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = {}
+    credentials: Annotated[dict[str, CredentialKeys], Section] = Field({})
+    groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = Field({})
     devices: Annotated[dict[str, Annotated[DeviceKeys, Section]], Section]
 
 

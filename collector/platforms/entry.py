@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from collector.document.keys import Line
 from collector.platforms.model import EditorKey, Enable, Platform
 
 
@@ -23,14 +24,7 @@ def _expression(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("expected one line of printable text")
-    return text
-
-
 Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
-Command = Annotated[str, AfterValidator(_one_line)]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -40,7 +34,7 @@ class EnableEntry(BaseModel):
 
     model_config = _STRICT
 
-    command: Command = "enable"
+    command: Line = "enable"
     prompt_suffix: str = Field(default=">", min_length=1)
 
 
@@ -52,14 +46,14 @@ class Entry(BaseModel):
     extends: str | None = None
     title: str | None = None
     driver: str | None = None
-    backup: list[Command] = []
-    version: list[Command] = []
-    paging_off: list[Command] = []
+    backup: list[Line] = []
+    version: list[Line] = []
+    paging_off: list[Line] = []
     enable: EnableEntry | None = None
-    end_markers: dict[Command, Expression] = {}
+    end_markers: dict[Line, Expression] = {}
     denials: list[Expression] = []
     log_lines: list[Expression] = []
-    log_commands: list[Command] = []
+    log_commands: list[Line] = []
     pagers: list[Expression] = []
     editor_key: Literal["ctrl-e", "none"] = "ctrl-e"
     return_char: Literal["\n", "\r", "\r\n"] = "\n"
@@ -68,9 +62,9 @@ class Entry(BaseModel):
     abbreviates: bool = True
     shell: bool = False
     history: bool = True
-    read_only: list[Command] = []
-    filters: list[Command] = []
-    config_modes: list[Command] = []
+    read_only: list[Line] = []
+    filters: list[Line] = []
+    config_modes: list[Line] = []
 
 
 # These add to what the extended platform has; every other key takes the place of it.

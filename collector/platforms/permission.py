@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from collector.model import is_one_line
 from collector.platforms.model import Platform
 
 
@@ -46,7 +47,7 @@ def permission_of(command: str, platform: Platform) -> Ruling:
     pipe into something that is not a known filter, and a question mark (help, which leaves the
     text on the line). A command of several lines is refused: only what was ruled on is sent.
     """
-    if not command.isprintable() or not command.strip():
+    if not is_one_line(command):
         return Ruling(permission=Permission.REFUSED, reason="not one line of printable text")
     bare = _QUOTED.sub(lambda quoted: re.sub(r"[^\w\s]", "_", quoted[0]), command)
     rulings = [_rule_on_one(part, platform) for part in _SEPARATORS.split(bare) if part.strip()]
