@@ -54,6 +54,8 @@ def tally(echo: Echo, examples: int, first: int, longest: float) -> tuple[Tally,
     try:
         collect()
     except AssertionError:
+        if not wrong:
+            raise
         return counts, f"{echo}, seed {first}: {wrong[-1]}\n  {judged(wrong[-1])}"
     return counts, ""
 
