@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from collector.driver.reading import Reading
 from collector.model import CommandStatus, Fault, FaultClass, Phase, Proof
-from collector.platforms import Platform, find_denial, find_end_marker, has_log_line, prints_log
+from collector.platforms import Platform, find_denial, find_end_marker
 
 LOG_LINE: Final = "log_line"
 """Noted of an output in which a log message stands that the command does not print."""
@@ -18,22 +19,23 @@ LOG_LINE: Final = "log_line"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A judged output: its text, its status and, where it is not good, why."""
+    """A judged output: how it reads, its status and, where it is not good, why."""
 
-    text: bytes
+    reading: Reading
     status: CommandStatus = CommandStatus.OK
     fault: Fault | None = None
     proofs: tuple[Proof, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> Verdict:
-    """Judge a whole, cleaned output of a command; under ``least`` bytes it is suspect."""
+def judge(command: str, reading: Reading, platform: Platform, *, least: int = 0) -> Verdict:
+    """Judge a whole output of a command; under ``least`` bytes it is suspect."""
+    text = reading.text
     marked = find_end_marker(text, command, platform)
     denial = find_denial(text, platform)
     if denial and not (marked and not _ends_in(text, denial)):
         return _bad(
-            text,
+            reading,
             CommandStatus.REJECTED,
             FaultClass.REJECTED,
             f"the device denied the command: {_shortened(denial)}",
@@ -41,7 +43,7 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
         )
     if marked is False:
         return _bad(
-            text,
+            reading,
             CommandStatus.INCOMPLETE,
             FaultClass.INCOMPLETE,
             f"the output does not end as {platform.title} ends it",
@@ -49,7 +51,7 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
         )
     if command in platform.backup and not text.strip():
         return _bad(
-            text,
+            reading,
             CommandStatus.INCOMPLETE,
             FaultClass.INCOMPLETE,
             "the configuration is empty",
@@ -57,7 +59,7 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
         )
     if len(text) < least:
         return _bad(
-            text,
+            reading,
             CommandStatus.SUSPECT,
             FaultClass.SUSPECT,
             f"{len(text)} bytes, where the last good copy lets expect {least} or more",
@@ -65,9 +67,9 @@ def judge(command: str, text: bytes, platform: Platform, *, least: int = 0) -> V
         )
     sized = (Proof.SIZE,) if least else ()
     return Verdict(
-        text=text,
+        reading=reading,
         proofs=((Proof.END_MARKER,) if marked else ()) + sized,
-        notes=(LOG_LINE,) if _interleaved(command, text, platform) else (),
+        notes=(LOG_LINE,) if reading.log_line else (),
     )
 
 
@@ -77,15 +79,10 @@ def _ends_in(text: bytes, line: str) -> bool:
 
 
 def _bad(
-    text: bytes, status: CommandStatus, fault_class: FaultClass, message: str, hint: str
+    reading: Reading, status: CommandStatus, fault_class: FaultClass, message: str, hint: str
 ) -> Verdict:
     fault = Fault(fault_class=fault_class, phase=Phase.COMMAND, message=message, hint=hint)
-    return Verdict(text=text, status=status, fault=fault)
-
-
-def _interleaved(command: str, text: bytes, platform: Platform) -> bool:
-    """Tell whether a log message stands in an output that has no log messages of its own."""
-    return not prints_log(command, platform) and has_log_line(text, platform)
+    return Verdict(reading=reading, status=status, fault=fault)
 
 
 def _shortened(line: str) -> str:

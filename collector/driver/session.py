@@ -13,7 +13,7 @@ from typing import Final
 from collector.driver.asking import Asking, Unproven, Whole
 from collector.driver.console import Console
 from collector.driver.judging import LOG_LINE, Verdict, judge
-from collector.driver.terminal import clean, slices
+from collector.driver.reading import Reading, read
 from collector.errors import DeviceError
 from collector.model import (
     CommandResult,
@@ -107,9 +107,9 @@ class DeviceSession:
             outcome = await asking.whole()
             attempts += outcome.attempts
             if isinstance(outcome, Unproven):
-                return outcome, Verdict(text=b""), attempts
-            text = await _cleaned(outcome.body)
-            verdict = judge(command, text, self._platform, least=least)
+                return outcome, Verdict(reading=Reading()), attempts
+            reading = await read(outcome.body, command, self._platform)
+            verdict = judge(command, reading, self._platform, least=least)
             doubtful = verdict.status in DOUBTFUL or self._disturbed(command, verdict)
             if not doubtful or attempts > outcome.attempts:
                 return outcome, verdict, attempts
@@ -117,15 +117,6 @@ class DeviceSession:
     def _disturbed(self, command: str, verdict: Verdict) -> bool:
         """Tell whether a log message stands in a configuration: the next one may be without."""
         return command in self._platform.backup and LOG_LINE in verdict.notes
-
-
-async def _cleaned(body: bytes) -> bytes:
-    """Clean in slices, so that a big output does not hold up the other devices."""
-    pieces = []
-    for piece in slices(body):
-        pieces.append(clean(piece))
-        await asyncio.sleep(0)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _judged(
@@ -136,14 +127,14 @@ def _judged(
     return CommandResult(
         command=command,
         status=verdict.status,
-        output=verdict.text if good else b"",
-        encoding=_encoding(verdict.text),
+        output=verdict.reading.text if good else b"",
+        encoding=verdict.reading.encoding,
         fault=verdict.fault,
         proofs=proofs if good else (),
-        notes=(*verdict.notes, *_notes(outcome, verdict.text)),
+        notes=(*verdict.notes, *_notes(outcome, verdict.reading.text)),
         attempts=attempts,
         duration=duration,
-        evidence=b"" if good else verdict.text[-EVIDENCE:],
+        evidence=b"" if good else verdict.reading.text[-EVIDENCE:],
     )
 
 
@@ -172,13 +163,3 @@ def _unproven(command: str, outcome: Unproven, attempts: int, duration: float) -
         duration=duration,
         evidence=outcome.heard[-EVIDENCE:],
     )
-
-
-def _encoding(text: bytes) -> str:
-    if text.isascii():
-        return "utf-8"
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return "unknown-8bit"
-    return "utf-8"

@@ -12,13 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from collector.driver.questions import is_turned_away
 from collector.errors import DeviceError
-from collector.model import FaultClass, Phase
+from collector.model import EVIDENCE_KEPT, FaultClass, Phase
 
 WATCHDOG = 1.0
 """Seconds after a deadline at which the connection is cut, whatever waits on it."""
-
-EVIDENCE = 65_536
-"""Bytes of the last words kept as evidence."""
 
 
 class Stream:
@@ -117,7 +114,7 @@ class Stream:
 
     def last_words(self) -> bytes:
         """Give the last of what was heard, as evidence."""
-        return bytes(self.heard[-EVIDENCE:])
+        return bytes(self.heard[-EVIDENCE_KEPT:])
 
     def error(self, fault_class: FaultClass, message: str, hint: str = "") -> DeviceError:
         """Build a fault of the present phase with the last words as its evidence."""

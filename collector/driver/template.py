@@ -135,10 +135,11 @@ class Template:
         stands = bytes(heard[at:end])
         return end if (_mask(stands) if self.masked else stands) == self.prompt else None
 
-    def ending_at(self, heard: bytes, start: int, end: int) -> bytes:
+    def ending_at(self, heard: bytes | bytearray, start: int, end: int) -> bytes:
         """Give the longest form of the prompt block that ends at ``end``."""
         for ending in self.endings:
-            if len(ending) <= end - start and self.normal(heard[end - len(ending) : end]) == ending:
+            at = end - len(ending)
+            if at >= start and self.normal(bytes(heard[at:end])) == ending:
                 return ending
         return b""
 

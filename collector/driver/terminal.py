@@ -8,6 +8,7 @@ Nothing else is changed. Pure: refuses to know of prompts, pagers and platforms.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from collector.driver.template import ESCAPE
@@ -43,18 +44,17 @@ def clean(heard: bytes) -> bytes:
     )
 
 
-def slices(heard: bytes, size: int = SLICE) -> list[bytes]:
+def slices(heard: bytes, size: int = SLICE) -> Iterator[bytes]:
     r"""Cut at line ends into pieces of about ``size`` bytes, to be cleaned one by one.
 
-    >>> slices(b"a\r\nbb\r\nc", 2)
+    >>> list(slices(b"a\r\nbb\r\nc", 2))
     [b'a\r\n', b'bb\r\n', b'c']
     """
-    pieces, start = [], 0
+    start = 0
     while start < len(heard):
         end = heard.find(b"\n", start + size - 1) + 1 or len(heard)
-        pieces.append(heard[start:end])
+        yield heard[start:end]
         start = end
-    return pieces
 
 
 def _screen_line(line: bytes) -> bytes:

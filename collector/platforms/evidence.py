@@ -33,7 +33,9 @@ def find_end_marker(output: bytes, command: str, platform: Platform) -> bool | N
     marker = platform.end_markers.get(" ".join(command.split()))
     if marker is None:
         return None
-    last = output.rstrip().rpartition(b"\n")[2]
+    # The end is enough, but where nothing is there than blank lines: 50 MB are not copied for it.
+    tail = output[-_HEAD:].rstrip() or output.rstrip()
+    last = tail.rpartition(b"\n")[2]
     return marker.fullmatch(last.decode("utf-8", "replace").strip("\r")) is not None
 
 

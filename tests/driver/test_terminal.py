@@ -40,7 +40,7 @@ def test_what_is_clean_stays_as_it_is(heard: bytes) -> None:
 @given(DRAWN, st.integers(1, 300))
 @example(b"one\r\r\ntwo\x1b[2D\r\n", 1)
 def test_cleaned_in_slices_it_is_the_same(heard: bytes, size: int) -> None:
-    pieces = slices(heard, size)
+    pieces = list(slices(heard, size))
     assert b"".join(pieces) == heard
     assert all(piece.endswith(b"\n") for piece in pieces[:-1])
     assert b"".join(clean(piece) for piece in pieces) == clean(heard)
