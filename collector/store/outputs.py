@@ -101,11 +101,11 @@ def could_not_store(place: str, error: OSError) -> Fault:
 def _write_all(
     folder: Path, previous: Path | None, result: DeviceResult
 ) -> list[Stored | Fault | None]:
-    good = [command.command for command in result.commands if _is_good(command)]
-    names = iter(command_files(good))
+    # Also what failed takes its name: another command's file is not called otherwise for it.
+    names = command_files([command.command for command in result.commands])
     return [
-        _write_one(folder, previous, next(names), command.output) if _is_good(command) else None
-        for command in result.commands
+        _write_one(folder, previous, name, command.output) if _is_good(command) else None
+        for name, command in zip(names, result.commands, strict=True)
     ]
 
 

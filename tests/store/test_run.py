@@ -150,6 +150,19 @@ async def test_only_a_good_output_has_a_file(tmp_path: Path) -> None:
     assert _files(run / "devices") == ["r1/show_version.txt"]
 
 
+async def test_a_file_has_its_name_whichever_other_command_failed(tmp_path: Path) -> None:
+    alike = "show ip route 10.0.0.0/8", "show ip route 10.0.0.0 8"
+    good = [samples.good(command, b"C>* 10.0.0.0/8\n") for command in alike]
+    whole = await _run(tmp_path, samples.result("r1", *good))
+    part = await _run(tmp_path, samples.result("r1", samples.rejected(alike[0]), good[1]))
+
+    names = [
+        [command["file"] for run in read_manifest(folder)["devices"] for command in run["commands"]]
+        for folder in (whole, part)
+    ]
+    assert names[0][1] == names[1][1]
+
+
 async def test_an_empty_good_output_has_an_empty_file(tmp_path: Path) -> None:
     run = await _run(tmp_path, samples.result("r1", samples.good("show logging", b"")))
 
