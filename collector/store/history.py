@@ -1,19 +1,21 @@
 """What earlier runs have stored: the size of each last good output.
 
-Owns the walk back through the journals, newest run first. Refuses to know what a size is used for.
+Owns the walk back through the run folders, newest first, for as long as something is missing: it
+reads no journal and no output, so that a run which did not ask costs next to nothing. Refuses to
+know what a size is used for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from collector.errors import InputError
-from collector.store.journal import read_journal
-from collector.store.past import newest_first
-
-RUNS_LOOKED_AT = 30
-"""Runs walked back for a device that has failed for long; what is older counts as unknown."""
+from collector.store.names import command_files
+from collector.store.outputs import DEVICES
+from collector.store.past import newest_first, read_run
 
 Sizes = Mapping[str, Mapping[str, int]]
 
@@ -21,20 +23,55 @@ Sizes = Mapping[str, Mapping[str, int]]
 def last_good_sizes(output: Path, wanted: Mapping[str, Iterable[str]]) -> Sizes:
     """Give the bytes of each wanted output's last good copy: device -> command -> bytes.
 
-    What was never good is left out. Runs that cannot be read are passed over: they prove nothing.
+    A good output is one that has a file, and there is no bound on how far back it may be. What was
+    never good, or is kept no more, is left out.
     """
-    missing = {(device, command) for device, commands in wanted.items() for command in commands}
+    missing = {device: set(commands) for device, commands in wanted.items()}
     found: dict[str, dict[str, int]] = {}
-    for run in newest_first(output)[:RUNS_LOOKED_AT]:
+    for run in newest_first(output):
+        missing = {device: commands for device, commands in missing.items() if commands}
         if not missing:
             break
-        try:
-            for row in read_journal(run):
-                for command in row["commands"]:
-                    key = (row["name"], command["command"])
-                    if key in missing and command["status"] == "ok":
-                        missing.discard(key)
-                        found.setdefault(key[0], {})[key[1]] = command["bytes"] or 0
-        except (InputError, KeyError, TypeError):
-            continue
+        for device, command, size in _sizes(run, missing):
+            if command in missing[device]:
+                missing[device].discard(command)
+                found.setdefault(device, {})[command] = size
     return found
+
+
+def _sizes(run: Path, missing: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str, int]]:
+    """Give device, command and bytes of each missing output that a run has."""
+    present = [device for device in missing if os.path.isdir(run / DEVICES / device)]
+    if not present:
+        return
+    files = _files(run)
+    for device in present:
+        for command in sorted(missing[device]):
+            for file in sorted(files.get(command, ())):
+                size = _size(run / DEVICES / device / file)
+                if size is not None:
+                    yield device, command, size
+
+
+def _files(run: Path) -> Mapping[str, Collection[str]]:
+    """Give what each command's file may be called: its platform decides, where they differ.
+
+    Empty for a run whose head cannot be read: it proves nothing.
+    """
+    files: dict[str, set[str]] = {}
+    try:
+        asked = read_run(run).get("commands", {})
+        for commands in asked.values():
+            for command, file in zip(commands, command_files(commands), strict=True):
+                files.setdefault(command, set()).add(file)
+    except (InputError, AttributeError, TypeError):
+        return {}
+    return files
+
+
+def _size(path: Path) -> int | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from store.samples import STARTED, end, good, header, rejected, result
 
 from collector.model import DeviceResult
@@ -15,8 +16,9 @@ SHOW = "show running-config"
 
 
 async def stored(output: Path, hour: int, *results: DeviceResult, finished: bool = True) -> Path:
-    """Store a run that was started at an hour."""
-    told = replace(header(), started=STARTED + timedelta(hours=hour))
+    """Store a run that was started at an hour; each device was asked the same."""
+    asked = {one.device.platform: [each.command for each in one.commands] for one in results}
+    told = replace(header(), started=STARTED + timedelta(hours=hour), commands=asked)
     async with await RunWriter.create(output, told) as writer:
         for one in results:
             await writer.write(one)
@@ -33,11 +35,28 @@ async def test_the_newest_good_copy_counts_also_of_a_run_that_was_killed(tmp_pat
     assert last_good_sizes(tmp_path, wanted) == {"r1": {SHOW: 70}, "r2": {SHOW: 1}}
 
 
-async def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+async def test_runs_that_did_not_ask_hide_nothing(tmp_path: Path) -> None:
+    """Nor do those in which the device failed, however many."""
+    await stored(tmp_path, 0, result("r1", good(SHOW, b"x" * 900)))
+    for hour in range(1, 40):
+        await stored(tmp_path, 2 * hour, result("r1", good("show clock", b"now")))
+        await stored(tmp_path, 2 * hour + 1, result("r1", rejected(SHOW)))
+    assert last_good_sizes(tmp_path, {"r1": [SHOW]}) == {"r1": {SHOW: 900}}
+
+
+async def test_commands_whose_names_are_alike_keep_their_sizes(tmp_path: Path) -> None:
+    alike = ["show ip route 10.0.0.0/8", "show ip route 10.0.0.0 8"]
+    await stored(tmp_path, 0, result("r1", good(alike[0], b"x" * 7), good(alike[1], b"x" * 9)))
+    await stored(tmp_path, 1, result("r1", rejected(alike[0]), good(alike[1], b"x" * 8)))
+    assert last_good_sizes(tmp_path, {"r1": alike}) == {"r1": {alike[0]: 7, alike[1]: 8}}
+
+
+@pytest.mark.parametrize("head", [b"damaged", b"[]", b'{"schema": 1, "commands": [1]}'])
+async def test_a_run_that_cannot_be_read_is_passed_over(tmp_path: Path, head: bytes) -> None:
     await stored(tmp_path, 0, result("r1", good(SHOW, b"x" * 900)))
     damaged = await stored(tmp_path, 1, result("r1", good(SHOW, b"x")))
-    (damaged / "journal.jsonl").write_text('{"damaged\n{}\n')
-    (tmp_path / "runs" / "2026-notes").mkdir()
+    (damaged / "run.json").write_bytes(head)
+    (tmp_path / "runs" / "2026-notes" / "devices" / "r1").mkdir(parents=True)
     assert last_good_sizes(tmp_path, {"r1": [SHOW]}) == {"r1": {SHOW: 900}}
 
 
