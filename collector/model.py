@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 
 class Status(StrEnum):
@@ -53,7 +54,11 @@ class Phase(StrEnum):
 
 
 class FaultClass(StrEnum):
-    """Why a device or a command is not good: one word with one meaning."""
+    """Why a device or a command is not good: one word with one meaning.
+
+    ``jump`` (a hop in between failed) and ``encoding`` (the text could not be read) belong to the
+    written vocabulary, and nothing raises them yet.
+    """
 
     DNS = "dns"
     REFUSED = "refused"
@@ -78,6 +83,10 @@ class FaultClass(StrEnum):
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
     INTERNAL = "internal"
+
+
+EVIDENCE_KEPT: Final = 65_536
+"""The last bytes of what was seen that are kept where something is not good."""
 
 
 class Transport(StrEnum):

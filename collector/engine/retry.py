@@ -18,7 +18,6 @@ RETRIED: Mapping[FaultClass, frozenset[Phase]] = MappingProxyType(
         # A device that restarts refuses, or is out of reach, for a moment.
         FaultClass.REFUSED: frozenset({Phase.CONNECT}),
         FaultClass.UNREACHABLE: frozenset({Phase.CONNECT}),
-        FaultClass.JUMP: frozenset({Phase.CONNECT}),
         # Not after login: a command that took its whole time would load the device once more.
         FaultClass.TIMEOUT: frozenset({Phase.CONNECT, Phase.KEX, Phase.CHANNEL}),
         FaultClass.BUSY: frozenset(
