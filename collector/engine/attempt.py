@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 # seconds more are for the one that does not.
 OPEN_GRACE = 1.0
 COMMAND_GRACE = 2.0
-LAST_LOOK = 4.0
+# All that a last look may take: a session's own limit is three seconds, and this is one more.
+LAST_LOOK_GRACE = 4.0
 CLOSE = 2.0
 
 
@@ -51,7 +52,7 @@ async def attempt(
         if session is not None:
             await _look_back(visit, session)
     finally:
-        visit.underway = False
+        visit.turn_home()
         if session is not None:
             await _close(session)
         if approach.withheld:
@@ -96,10 +97,10 @@ async def _ask(visit: Visit, session: Session, limits: Timeouts) -> None:
 async def _look_back(visit: Visit, session: Session) -> None:
     """Take back what later bytes have condemned, whichever way the attempt has ended."""
     try:
-        async with Deadline(LAST_LOOK):
+        async with Deadline(LAST_LOOK_GRACE):
             visit.condemn(await session.finish())
     except TimeoutError:
-        logger.warning("the last look at the session took more than %g s", LAST_LOOK)
+        logger.warning("the last look at the session took more than %g s", LAST_LOOK_GRACE)
 
 
 async def _close(session: Session) -> None:

@@ -227,7 +227,7 @@ class _Engine:
     async def _attempt(self, visit: Visit) -> bool:
         """Visit the device once; tell whether it has to stand in line again for its credential."""
         approach = Approach(visit, self._connecting, self._breaker, self._recall)
-        visit.underway = True
+        visit.set_out()
         try:
             async with approach:
                 if (reason := self._ending) is not None:
@@ -246,7 +246,7 @@ class _Engine:
                 visit.fault = None  # that of an attempt before: it would hide the bug
             visit.fail(_internal(visit.phase, error))
         finally:
-            visit.underway = False
+            visit.turn_home()
         return False
 
     # Who waits, and for what.

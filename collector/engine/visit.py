@@ -40,7 +40,7 @@ class Visit:
     """A device's assignment and all that has become of it so far.
 
     ``spent`` is the time used of the device's limit: attempts count, waiting for a place or for a
-    retry does not. ``underway`` is true while a cancellation would be heard by the device's part.
+    retry does not.
     """
 
     assignment: Assignment
@@ -50,10 +50,10 @@ class Visit:
     fault: Fault | None = None
     evidence: bytes = b""
     cancelled: bool = False
-    underway: bool = False
     phase: Phase = Phase.CONNECT
     spent: float = 0.0
     started: datetime | None = None
+    _underway: bool = False
     _first: float = 0.0
     _attempt: float = 0.0
     _asking: tuple[int, float] | None = None
@@ -64,6 +64,19 @@ class Visit:
     def device(self) -> Device:
         """The device that is visited."""
         return self.assignment.device
+
+    @property
+    def underway(self) -> bool:
+        """Whether a cancellation would be heard by the device's part, and by nothing after it."""
+        return self._underway
+
+    def set_out(self) -> None:
+        """Be open to a cancellation from here on."""
+        self._underway = True
+
+    def turn_home(self) -> None:
+        """Be past cancelling: a session's close, and the handing in of a result, are not cut."""
+        self._underway = False
 
     def begin(self) -> None:
         """Count one more attempt; put aside why the last one ended."""
