@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import platform
+import resource
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,10 +48,6 @@ def fitted(limits: Limits, open_files: int) -> Limits:
 
 def raise_open_files() -> int:
     """Raise the soft limit of open files to the hard one; gives what is allowed then."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return sys.maxsize
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Some systems refuse what their own hard limit promises.
     with contextlib.suppress(OSError, ValueError):

@@ -111,9 +111,7 @@ def personas() -> tuple[str, ...]:
 @cache
 def persona(name: str) -> Persona:
     """Read one of `personas` (blocking, once)."""
-    document = load_document(_DATA / f"{name}.yaml")
-    document.refuse()
-    data = dict(document.data)
+    data = dict(load_document(_DATA / f"{name}.yaml").data)
     data["modes"] = {key: Mode(name=key, **value) for key, value in data["modes"].items()}
     data["commands"] = tuple(_commands(data["commands"].items()))
     data["pager"] = Pager(**data["pager"])
