@@ -68,6 +68,8 @@ async def logged_in(echo: Echo, distance: float, platform: Platform, *, enable: 
     took = asyncio.get_running_loop().time() - begun
     await stream.close()
     line.playing.cancel()
+    await asyncio.wait([line.playing])
+    line.wire.cut()
     return f"{took:.2f} / {line.times}"
 
 

@@ -1,19 +1,15 @@
-"""A connector that follows a script, and a loop whose time passes only where all are waiting.
-
-With such a loop a limit of 300 seconds is tested in a millisecond and to the dot, a test that would
-hang fails at once, and a task that is left behind fails the test that left it.
-"""
+"""A connector that follows a script, and the engine run on it in warped time."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import selectors
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextvars import Context
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
+
+from support import warp
 
 from collector.engine import Breaker, Clock, Enter, collect_devices
 from collector.errors import DeviceError
@@ -30,60 +26,7 @@ from collector.model import (
     Timeouts,
 )
 
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 COMMANDS = ("show version", "show running-config")
-
-
-class StillSelector(selectors.DefaultSelector):
-    """Instead of waiting for input it lets the time of its loop pass."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        """Report what is there; where nothing is, let ``timeout`` seconds have passed."""
-        found = super().select(0)
-        if found or timeout == 0:
-            return found
-        if timeout is None:
-            raise AssertionError("all tasks wait for each other")
-        self.now += timeout
-        if self.now > 1e6:
-            raise AssertionError("timers alone go on: the test has no end")
-        return []
-
-
-class StillLoop(asyncio.SelectorEventLoop):
-    """An event loop with a time of its own."""
-
-    def __init__(self) -> None:
-        self.selector = StillSelector()
-        self.timers: list[asyncio.TimerHandle] = []
-        super().__init__(self.selector)
-
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        """Set a timer, and remember it."""
-        timer = super().call_at(when, callback, *args, context=context)
-        self.timers.append(timer)
-        return timer
-
-    def timers_left(self) -> list[asyncio.TimerHandle]:
-        """The timers that are still to go off."""
-        return [one for one in self.timers if one.when() > self.time() and not one.cancelled()]
-
-    def time(self) -> float:
-        """Tell the loop's own time."""
-        return self.selector.now
-
-    def block(self, seconds: float) -> None:
-        """Let time pass as a callback does that keeps the loop busy for so long."""
-        self.selector.now += seconds
 
 
 class LoopClock:
@@ -96,27 +39,6 @@ class LoopClock:
     def monotonic(self) -> float:
         """Count the loop's seconds."""
         return asyncio.get_running_loop().time()
-
-
-def simulate(main: Coroutine[Any, Any, T]) -> T:
-    """Run ``main`` on a still loop and see that it leaves no task and no timer behind."""
-
-    async def whole() -> T:
-        value = await main
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left
-        assert not still_loop().timers_left()
-        return value
-
-    with asyncio.Runner(loop_factory=StillLoop) as runner:
-        return runner.run(whole())
-
-
-def still_loop() -> StillLoop:
-    """The loop of the running test."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, StillLoop)
-    return loop
 
 
 def device(name: str, *groups: str, credential: str = "c", **timeouts: float) -> Device:
@@ -307,6 +229,6 @@ async def collected(script: Script, *devices: Device, **options: Any) -> list[De
 
 
 def one(script: Script, visited: Device | None = None, **options: Any) -> DeviceResult:
-    """Run the engine on a single device, on a still loop."""
-    (result,) = simulate(collected(script, visited or device("r1"), **options))
+    """Run the engine on a single device, in warped time."""
+    (result,) = warp.run(collected(script, visited or device("r1"), **options))
     return result

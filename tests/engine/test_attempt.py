@@ -17,9 +17,8 @@ from engine.script import (
     fault,
     forever,
     one,
-    simulate,
-    still_loop,
 )
+from support import warp
 
 from collector.engine import RETRIED, SystemClock
 from collector.model import (
@@ -177,7 +176,7 @@ def test_only_what_the_table_names_is_tried_again() -> None:
 
     kinds = {f"{fault_class} {phase}" for fault_class in FaultClass for phase in Phase}
     script = Script(on_open=fail)
-    results = simulate(collected(script, *map(device, kinds), retries=Retries(attempts=3)))
+    results = warp.run(collected(script, *map(device, kinds), retries=Retries(attempts=3)))
     assert {result.device.name for result in results} == kinds
     for result in results:
         assert result.fault is not None
@@ -196,7 +195,7 @@ def test_the_pause_doubles_and_is_no_part_of_the_limit_of_the_device() -> None:
     tried_at = []
 
     async def refuse(_: Device, __: int) -> None:
-        tried_at.append(still_loop().time())
+        tried_at.append(warp.loop().time())
         await asyncio.sleep(1)
         raise fault(FaultClass.REFUSED)
 
@@ -312,7 +311,7 @@ def test_the_first_fault_is_told_when_the_close_fails_as_well() -> None:
 
 def test_a_loop_that_was_blocked_across_the_limit_does_not_make_a_device_hang() -> None:
     async def stall(_: Device, __: str) -> None:
-        loop = still_loop()
+        loop = warp.loop()
         arrived: asyncio.Future[None] = loop.create_future()
 
         def data_after_a_block() -> None:
@@ -382,7 +381,7 @@ def test_a_task_is_not_marked_cancelled_by_a_deadline_that_asked_twice() -> None
         assert task is not None
         assert task.cancelling() == 0
 
-    simulate(main())
+    warp.run(main())
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from engine.script import (
     device,
     fault,
     results_of,
-    simulate,
-    still_loop,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import warp
 
 from collector.engine import Breaker, Stop
 from collector.model import Device, DeviceResult, FaultClass, Limits, Phase, Retries, Status
@@ -53,7 +52,7 @@ def test_a_wrong_password_costs_three_attempts(sessions: int) -> None:
     script = Script(on_open=reject)
     limits = Limits(sessions=sessions)
     breaker = Breaker(limits)
-    results = simulate(collected(script, *fleet(2000), limits=limits, breaker=breaker))
+    results = warp.run(collected(script, *fleet(2000), limits=limits, breaker=breaker))
     assert script.tried.total() == 3
     assert classes(results) == {REJECTED: 3, NOT_TRIED: 1997}
     assert {name: sorted(by) for name, by in breaker.opened.items()} == {"c": ["c0", "c1", "c2"]}
@@ -61,7 +60,7 @@ def test_a_wrong_password_costs_three_attempts(sessions: int) -> None:
 
 def test_those_that_are_not_tried_are_told_why() -> None:
     limits = Limits(sessions=1)
-    results = simulate(collected(Script(on_open=reject), *fleet(4), limits=limits))
+    results = warp.run(collected(Script(on_open=reject), *fleet(4), limits=limits))
     (left,) = [result for result in results if result.status is Status.SKIPPED]
     assert left.fault is not None
     assert left.fault.message == "not tried: credential c was rejected by c0, c1, c2, in a row"
@@ -71,7 +70,7 @@ def test_those_that_are_not_tried_are_told_why() -> None:
 
 def test_a_device_that_waits_for_the_trial_holds_no_session() -> None:
     script = Script(on_open=slow_rejection)
-    results = simulate(
+    results = warp.run(
         collected(
             script,
             *fleet(100, "bad"),
@@ -98,9 +97,9 @@ def test_a_credential_that_was_accepted_is_not_held_back() -> None:
 
     async def main() -> float:
         await collected(script, *fleet(203), limits=Limits(connecting=200))
-        return still_loop().time()
+        return warp.loop().time()
 
-    assert simulate(main()) == 2  # three on trial, then all the rest at once
+    assert warp.run(main()) == 2  # three on trial, then all the rest at once
     assert script.most_tried["c"] == 200
 
 
@@ -111,7 +110,7 @@ def test_an_accepted_credential_is_given_up_after_three_rejections_in_a_row() ->
         if ends[int(visited.name[1:])] == "b":
             raise fault(FaultClass.AUTH, Phase.AUTH)
 
-    results = simulate(
+    results = warp.run(
         collected(Script(on_open=by_number), *fleet(len(ends)), limits=Limits(sessions=1))
     )
     assert classes(results) == {(Status.OK, None): 2, REJECTED: 5, NOT_TRIED: 4}
@@ -123,7 +122,7 @@ def test_what_else_goes_wrong_says_nothing_of_the_credential() -> None:
         raise fault(FaultClass.DISCONNECTED, Phase.AUTH)
 
     script = Script(on_open=drop)
-    results = simulate(collected(script, *fleet(50)))
+    results = warp.run(collected(script, *fleet(50)))
     assert classes(results) == {(Status.FAILED, FaultClass.DISCONNECTED): 50}
     assert script.most_tried["c"] == 3
 
@@ -132,7 +131,7 @@ def test_a_key_that_cannot_be_read_is_no_rejection() -> None:
     async def unreadable(_: Device, __: int) -> None:
         raise fault(FaultClass.AUTH, Phase.CREDENTIALS)
 
-    results = simulate(collected(Script(on_dial=unreadable), *fleet(50)))
+    results = warp.run(collected(Script(on_dial=unreadable), *fleet(50)))
     assert classes(results) == {REJECTED: 50}
 
 
@@ -144,7 +143,7 @@ def test_a_device_is_not_tried_again_with_a_credential_that_was_given_up() -> No
 
     script = Script(on_open=busy_first)
     retries = Retries(attempts=2, backoff=60)
-    results = simulate(collected(script, *fleet(20), retries=retries))
+    results = warp.run(collected(script, *fleet(20), retries=retries))
     assert classes(results) == {REJECTED: 3, NOT_TRIED: 16, (Status.FAILED, FaultClass.BUSY): 1}
     assert script.tried["c0"] == 1
 
@@ -162,16 +161,16 @@ def test_a_dead_site_does_not_hold_up_the_trial() -> None:
         ):
             if "live" in result.device.groups:
                 assert result.status is Status.OK
-                last = still_loop().time()
+                last = warp.loop().time()
         return last
 
     async def alone() -> float:
         await collected(
             Script(on_open=live, on_run=live), *(device(f"l{n}", "live") for n in range(200))
         )
-        return still_loop().time()
+        return warp.loop().time()
 
-    with_dead, without = simulate(main()), simulate(alone())
+    with_dead, without = warp.run(main()), warp.run(alone())
     assert with_dead - without <= 1.2  # dead first; each of them takes fifteen seconds
 
 
@@ -187,9 +186,9 @@ def test_the_living_are_found_among_the_dead() -> None:
             async for result in results:
                 if result.status is Status.OK:
                     break
-        return still_loop().time()
+        return warp.loop().time()
 
-    assert simulate(main()) <= 1.5  # twice as many set out with each quarter of a second
+    assert warp.run(main()) <= 1.5  # twice as many set out with each quarter of a second
 
 
 async def live(_: Device, __: object) -> None:
@@ -208,25 +207,25 @@ def test_devices_that_hang_before_they_ask_do_not_hold_up_the_trial() -> None:
             async for result in results:
                 if result.status is Status.OK:
                     break
-        return still_loop().time()
+        return warp.loop().time()
 
-    assert simulate(main()) <= 1.1  # the first wave is out of sight after a second
+    assert warp.run(main()) <= 1.1  # the first wave is out of sight after a second
 
 
 def test_a_run_that_ends_leaves_nobody_waiting_for_a_trial() -> None:
     stop = Stop()
 
     async def end(visited: Device, number: int) -> None:
-        still_loop().call_later(1, stop.shed, "enough")
+        warp.loop().call_later(1, stop.shed, "enough")
         await asyncio.sleep(5)
 
-    results = simulate(collected(Script(on_open=end), *fleet(30), stop=stop))
+    results = warp.run(collected(Script(on_open=end), *fleet(30), stop=stop))
     assert classes(results) == {(Status.OK, None): 3, (Status.SKIPPED, FaultClass.SKIPPED): 27}
 
 
 def test_a_credential_has_no_more_sessions_than_it_may() -> None:
     script = Script(on_open=live, on_run=live)
-    results = simulate(
+    results = warp.run(
         collected(
             script,
             *fleet(40, "a", "with a"),
@@ -243,9 +242,9 @@ def test_connections_are_begun_at_no_higher_rate(per_second: float, seconds: flo
     begun: list[float] = []
 
     async def note(_: Device, __: int) -> None:
-        begun.append(still_loop().time())
+        begun.append(warp.loop().time())
 
-    simulate(
+    warp.run(
         collected(Script(on_dial=note), *fleet(100), limits=Limits(connects_per_second=per_second))
     )
     assert begun[-1] == pytest.approx(seconds)
@@ -257,10 +256,10 @@ def test_a_rate_lets_a_tenth_of_a_second_come_at_once() -> None:
     begun: list[float] = []
 
     async def note(_: Device, __: int) -> None:
-        begun.append(still_loop().time())
+        begun.append(warp.loop().time())
 
     limits = Limits(connects_per_second=100.0, trial=1000, rejections=1000)
-    simulate(collected(Script(on_dial=note), *fleet(500), limits=limits))
+    warp.run(collected(Script(on_dial=note), *fleet(500), limits=limits))
     for start in range(5):
         assert len([when for when in begun if start <= when < start + 1]) <= 110
     assert begun[-1] == pytest.approx(4.9)
@@ -348,7 +347,7 @@ def test_no_schedule_tries_a_wrong_password_more_often(
         for number, (way, credential, group) in enumerate(ways)
     ]
     fleet, breaker = Guarded(limits, wrong, seed), Breaker(limits)
-    results = simulate(collected(fleet.script, *devices, limits=limits, breaker=breaker))
+    results = warp.run(collected(fleet.script, *devices, limits=limits, breaker=breaker))
     assert fleet.too_many == []
     assert sorted(r.device.name for r in results) == sorted(d.name for d in devices)
     assert set(breaker.opened) == {name for name in fleet.rows if fleet.is_over(name)}

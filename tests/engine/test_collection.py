@@ -16,11 +16,10 @@ from engine.script import (
     fault,
     forever,
     results_of,
-    simulate,
-    still_loop,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import warp
 
 from collector.engine import collect_devices
 from collector.engine.collection import ASIDE, QUEUED
@@ -46,29 +45,29 @@ def fleet(count: int, *groups: str) -> list[Device]:
 
 
 def test_every_device_has_one_result() -> None:
-    results = simulate(collected(Script(), *fleet(1000)))
+    results = warp.run(collected(Script(), *fleet(1000)))
     assert sorted(r.device.name for r in results) == sorted(d.name for d in fleet(1000))
     assert {result.status for result in results} == {Status.OK}
 
 
 def test_no_devices_no_results() -> None:
-    assert simulate(collected(Script())) == []
+    assert warp.run(collected(Script())) == []
 
 
 def test_the_limits_are_used_up_and_never_exceeded() -> None:
     async def main() -> None:
-        started = still_loop().time()
+        started = warp.loop().time()
         limits = Limits(sessions=20, connecting=4)
         script = Script(on_open=short, on_run=think)
         await collected(script, *fleet(200), limits=limits)
         assert (script.most_sessions, script.most_connecting) == (20, 4)
         # 200 devices, 2.1 s each, 20 at once: 21 s; and a little for the first to connect.
-        assert still_loop().time() - started < 22
+        assert warp.loop().time() - started < 22
 
     async def short(_: Device, __: int) -> None:
         await asyncio.sleep(0.1)
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_few_devices_take_few_tasks() -> None:
@@ -77,14 +76,14 @@ def test_few_devices_take_few_tasks() -> None:
     async def count(_: Device, __: object) -> None:
         tasks.append(len(asyncio.all_tasks()))
 
-    simulate(collected(Script(on_run=count), *fleet(3), limits=Limits(sessions=500)))
+    warp.run(collected(Script(on_run=count), *fleet(3), limits=Limits(sessions=500)))
     assert max(tasks) <= 3 + 5  # the reader, the owner, the source and two watchers
 
 
 def test_a_group_is_not_overrun() -> None:
     script = Script(on_run=think)
     devices = [*fleet(20, "ams"), *fleet(20, "bru"), *fleet(20, "ams", "bru"), *fleet(20)]
-    simulate(collected(script, *devices, limits=Limits(per_group=3)))
+    warp.run(collected(script, *devices, limits=Limits(per_group=3)))
     assert script.most_in_group == {"ams": 3, "bru": 3}
 
 
@@ -100,9 +99,9 @@ def test_a_dead_site_at_the_head_of_the_line_does_not_hold_up_the_others() -> No
         devices = [*fleet(300, "dead"), *fleet(300, "live")]
         limits = Limits(sessions=20, connecting=15, per_group=10)
         async for result in results_of(Script(on_dial=dead, on_run=think), devices, limits=limits):
-            done[result.device.name] = still_loop().time()
+            done[result.device.name] = warp.loop().time()
 
-    simulate(main())
+    warp.run(main())
     assert len(done) == 600
     last_live = max(when for name, when in done.items() if name.startswith("live"))
     assert last_live <= 300 / 10 * 2 + 1  # as if the dead site were not there
@@ -120,15 +119,15 @@ def test_dead_devices_give_up_their_place_for_connecting() -> None:
             limits=Limits(connecting=10),
             retries=Retries(attempts=1),
         )
-        return still_loop().time()
+        return warp.loop().time()
 
-    assert simulate(main()) == pytest.approx(1.5 + 15)
+    assert warp.run(main()) == pytest.approx(1.5 + 15)
 
 
 def test_waiting_for_a_place_is_no_part_of_the_limit_of_a_device() -> None:
     script = Script(on_open=think, on_run=think)
     limits = Limits(sessions=10, connecting=1)
-    results = simulate(collected(script, *fleet(30), limits=limits, timeouts=Timeouts(device=3.5)))
+    results = warp.run(collected(script, *fleet(30), limits=limits, timeouts=Timeouts(device=3.5)))
     assert {result.status for result in results} == {Status.OK}
     assert max(result.duration for result in results) == pytest.approx(3)
 
@@ -141,7 +140,7 @@ def test_a_device_that_waits_for_its_retry_holds_no_place() -> None:
         if visited.name == "r0" and attempt == 1:
             raise fault(FaultClass.BUSY)
 
-    simulate(collected(Script(on_open=refuse_first), *fleet(3), limits=Limits(sessions=1)))
+    warp.run(collected(Script(on_open=refuse_first), *fleet(3), limits=Limits(sessions=1)))
     assert order == ["r0", "r1", "r2", "r0"]
 
 
@@ -155,7 +154,7 @@ def test_a_reader_that_stops_reading_stops_the_workers() -> None:
             assert script.opened.total() <= 1 + QUEUED + 10
         script.assert_all_closed()
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_the_source_is_not_read_far_ahead() -> None:
@@ -181,7 +180,7 @@ def test_the_source_is_not_read_far_ahead() -> None:
             await anext(results)
         script.assert_all_closed()
 
-    simulate(main())
+    warp.run(main())
     assert read < 3 * QUEUED
 
 
@@ -206,7 +205,7 @@ def test_no_more_than_so_many_wait_aside() -> None:
         ) as results:
             await anext(results)
 
-    simulate(main())
+    warp.run(main())
     assert ASIDE <= read <= ASIDE + 2 * QUEUED
 
 
@@ -219,7 +218,7 @@ def test_a_reader_that_leaves_early_closes_everything() -> None:
         script.assert_all_closed()
         assert script.opened.total() >= 50
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_a_reader_that_never_reads_starts_nothing() -> None:
@@ -228,7 +227,7 @@ def test_a_reader_that_never_reads_starts_nothing() -> None:
         await results_of(script, fleet(5)).aclose()
         assert not script.tried
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_a_reader_that_is_cancelled_closes_everything() -> None:
@@ -246,7 +245,7 @@ def test_a_reader_that_is_cancelled_closes_everything() -> None:
         script.assert_all_closed()
         assert script.opened.total() == 5
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_an_error_of_the_source_comes_after_the_results_of_what_it_gave() -> None:
@@ -265,7 +264,7 @@ def test_an_error_of_the_source_comes_after_the_results_of_what_it_gave() -> Non
             seen.append((await anext(results)).status)
 
     with pytest.raises(InputError, match="cut short"):
-        simulate(read())
+        warp.run(read())
     assert seen == [Status.OK] * 3
 
 
@@ -277,13 +276,13 @@ def test_a_slow_source_is_worked_on_as_it_comes() -> None:
 
     async def main() -> list[float]:
         return [
-            still_loop().time()
+            warp.loop().time()
             async for _ in collect_devices(
                 slow(), Script(), limits=Limits(), timeouts=Timeouts(), retries=Retries()
             )
         ]
 
-    assert simulate(main()) == [0, 60, 120]
+    assert warp.run(main()) == [0, 60, 120]
 
 
 ENDS = st.sampled_from(("good", "auth", "refused", "dropped", "silent", "broken", "deny"))
@@ -326,7 +325,7 @@ def test_no_schedule_loses_or_doubles_a_result(
             await forever()
 
     script = Script(on_open=on_open, on_run=on_run)
-    results = simulate(
+    results = warp.run(
         collected(
             script,
             *devices,

@@ -16,11 +16,10 @@ from engine.script import (
     fault,
     forever,
     results_of,
-    simulate,
-    still_loop,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import warp
 
 from collector.engine import Stop, collect_devices
 from collector.model import (
@@ -66,7 +65,7 @@ def stopped(
 
     async def main() -> list[DeviceResult]:
         event = stop or asyncio.Event()
-        still_loop().call_at(STOPPED_AT, ask or event.set)
+        warp.loop().call_at(STOPPED_AT, ask or event.set)
         found = [
             result
             async for result in results_of(
@@ -78,11 +77,11 @@ def stopped(
                 stop=event,
             )
         ]
-        assert still_loop().time() <= STOPPED_AT + 5
+        assert warp.loop().time() <= STOPPED_AT + 5
         script.assert_all_closed()
         return found
 
-    return simulate(main())
+    return warp.run(main())
 
 
 def test_a_device_that_is_being_opened_is_cut_off() -> None:
@@ -111,7 +110,7 @@ def test_a_device_that_is_being_closed_is_left_to_close() -> None:
 
     async def slow_close(_: Device) -> None:
         await asyncio.sleep(1.5)
-        closed_at.append(still_loop().time())
+        closed_at.append(warp.loop().time())
 
     async def answer_just_before(_: Device, command: str) -> None:
         await asyncio.sleep(STOPPED_AT / 2 - 0.25)
@@ -160,7 +159,7 @@ def test_a_stop_that_was_set_before_skips_everything() -> None:
         assert not script.tried
         return found
 
-    assert simulate(main()) == [Status.SKIPPED] * 200
+    assert warp.run(main()) == [Status.SKIPPED] * 200
 
 
 def test_a_device_whose_turn_comes_as_the_run_ends_is_not_begun() -> None:
@@ -184,21 +183,21 @@ def test_a_device_whose_turn_comes_as_the_run_ends_is_not_begun() -> None:
         assert [result.status async for result in results] == [Status.SKIPPED]
         assert not script.tried
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_the_skipped_are_told_of_while_the_running_still_close() -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        still_loop().call_at(STOPPED_AT, stop.set)
+        warp.loop().call_at(STOPPED_AT, stop.set)
         script = Script(on_run=hang, on_close=hang_on_close)
         devices = [device(f"r{number}") for number in range(100)]
         limits = Limits(sessions=2)
         async for result in results_of(script, devices, limits=limits, stop=stop):
             closing = 2 if result.status is Status.CANCELLED else 0
-            assert still_loop().time() == pytest.approx(STOPPED_AT + closing)
+            assert warp.loop().time() == pytest.approx(STOPPED_AT + closing)
 
-    simulate(main())
+    warp.run(main())
 
 
 def test_shedding_lets_the_running_finish_and_begins_nothing_more() -> None:
@@ -222,7 +221,7 @@ def test_an_interruption_overtakes_a_shedding() -> None:
 
     def ask() -> None:
         stop.shed("enough")
-        still_loop().call_later(1, stop.interrupt)
+        warp.loop().call_later(1, stop.interrupt)
 
     results = stopped(Script(on_run=hang), count=3, stop=stop, ask=ask)
     assert Counter(result.status for result in results) == {Status.CANCELLED: 2, Status.SKIPPED: 1}
@@ -246,7 +245,7 @@ def test_a_source_that_hangs_does_not_hold_up_the_end() -> None:
 
     async def main() -> list[Status]:
         stop = asyncio.Event()
-        still_loop().call_at(STOPPED_AT, stop.set)
+        warp.loop().call_at(STOPPED_AT, stop.set)
         found = [
             result.status
             async for result in collect_devices(
@@ -258,10 +257,10 @@ def test_a_source_that_hangs_does_not_hold_up_the_end() -> None:
                 stop=stop,
             )
         ]
-        assert still_loop().time() <= STOPPED_AT + 5
+        assert warp.loop().time() <= STOPPED_AT + 5
         return found
 
-    assert simulate(main()) == [Status.OK]
+    assert warp.run(main()) == [Status.OK]
 
 
 def test_results_that_were_ready_are_still_read_after_a_stop() -> None:
@@ -277,7 +276,7 @@ def test_results_that_were_ready_are_still_read_after_a_stop() -> None:
             await asyncio.sleep(0.01)  # a slow disk
         return found
 
-    found = simulate(main())
+    found = warp.run(main())
     assert found.total() == 500
     assert found[Status.OK] >= 64
     assert found[Status.SKIPPED] >= 200
@@ -332,12 +331,12 @@ def test_whenever_a_run_ends_each_session_is_closed_once_and_each_device_told_of
     async def main() -> None:
         stop = asyncio.Event()
         reader = asyncio.create_task(read(stop))
-        timer = still_loop().call_later(moment, reader.cancel if leave else stop.set)
+        timer = warp.loop().call_later(moment, reader.cancel if leave else stop.set)
         await asyncio.wait({reader})
         timer.cancel()
-        assert still_loop().time() <= moment + 5 + len(devices) * reading or len(found) == 20
+        assert warp.loop().time() <= moment + 5 + len(devices) * reading or len(found) == 20
         script.assert_all_closed()
 
-    simulate(main())
+    warp.run(main())
     assert len(found) == len(set(found))
     assert leave or sorted(found) == sorted(one.name for one in devices)

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVarTuple
 
 from collector.driver.console import CTRL_E, Console
 from collector.driver.stream import Stream
@@ -24,7 +24,7 @@ from collector.model import Phase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-
+Ts = TypeVarTuple("Ts")
 LOG_LINE = b"*Mar  1 00:00:01.000: %SYS-5-CONFIG_I: Configured from console"
 
 
@@ -93,6 +93,7 @@ class Wire:
         self._hearing = manner.hearing
         self._cuts = cycle(manner.cuts) if manner.cuts else None
         self._arrivals = {"us": 0.0, "device": 0.0}
+        self._timers: list[asyncio.TimerHandle] = []
 
     def to_us(self, data: bytes) -> None:
         while data and self._cuts:
@@ -116,7 +117,17 @@ class Wire:
         # Timers of the same instant fire in any order; what was sent later must arrive later.
         at = max(loop.time() + self._delay, earliest + 1e-6) + pause
         self._arrivals[direction] = at
-        loop.call_at(at, deliver, data)
+        self.set_timer(at, deliver, data)
+
+    def set_timer(self, at: float, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Have something happen at that time of the loop, if the line still stands."""
+        timer = asyncio.get_running_loop().call_at(at, callback, *args)
+        self._timers.append(timer)
+
+    def cut(self) -> None:
+        """Let nothing happen any more."""
+        for timer in self._timers:
+            timer.cancel()
 
 
 class Device:
@@ -139,7 +150,7 @@ class Device:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         for at in self.manner.chatter:
-            loop.call_at(loop.time() + at, self._chat)
+            self.wire.set_timer(loop.time() + at, self._chat)
         self.wire.to_us(self.manner.greeting + self._prompt().lstrip(b"\r\n"))
         while True:
             line = await self.terminal.read_line()
@@ -231,6 +242,7 @@ async def console_of(
         await stream.close()
         running.cancel()
         await asyncio.wait([running])
+        wire.cut()
 
 
 async def _drained() -> None:
