@@ -24,6 +24,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ from collector.document import near
 from collector.errors import InputError, SelectionError
 from collector.model import Device
 
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of an ``@file``; a name for every device of a million fits."""
 _HINTS: Final = 5  # near misses cost time; a file of a thousand stale names has made its point
 
 _BUILT_IN: Final[dict[str, Callable[[Device], tuple[str, ...]]]] = {
@@ -191,9 +194,9 @@ def _term(text: str, *, excludes: bool) -> _Term:
 def _file_terms(text: str, *, excludes: bool) -> list[_Term]:
     path = Path(os.path.expanduser(text[1:]))  # unlike Path.expanduser, no error for ~nobody
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = _text(path).splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a UTF-8 text"
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"--limit {text!r}: cannot be read: {reason}") from None
     terms: list[_Term] = []
     for number, line in enumerate(lines, start=1):
@@ -203,3 +206,16 @@ def _file_terms(text: str, *, excludes: bool) -> list[_Term]:
     if not terms:  # no terms at all would let every device in
         raise InputError(f"--limit {text!r}: the file names no device")
     return terms
+
+
+def _text(path: Path) -> str:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+        raise ValueError("not a regular file")
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("not a UTF-8 text") from None

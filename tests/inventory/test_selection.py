@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from collector.errors import InputError, SelectionError
 from collector.inventory import select
+from collector.inventory.selection import LARGEST
 from collector.model import Device, Transport
 
 
@@ -145,6 +147,20 @@ def test_a_file_without_terms_does_not_select_everything(tmp_path: Path, text: s
     path.write_text(text)
     with pytest.raises(InputError, match="names no device"):
         select(DEVICES, [f"@{path}"])
+
+
+def test_a_file_that_has_no_end_is_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/full")):
+        with pytest.raises(InputError, match="cannot be read: not a regular file") as caught:
+            select(DEVICES, [f"@{path}"])
+        assert len(caught.value.problems) == 1
+    endless = tmp_path / "endless"
+    with endless.open("wb") as file:
+        file.truncate(LARGEST + 1)
+    with pytest.raises(InputError, match=f"cannot be read: more than {LARGEST} bytes"):
+        select(DEVICES, [f"@{endless}"])
 
 
 def test_a_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
