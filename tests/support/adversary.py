@@ -145,9 +145,7 @@ def cases(draw: st.DrawFn, echo: Echo, longest: float = 1.5) -> Case:
 @st.composite
 def manners(draw: st.DrawFn, echo: Echo, longest: float) -> Manner:
     """Draw how a device behaves; mostly plainly, so that its texts get their turn."""
-    # Without any echo, an empty line before the prompt cannot be told from the return's own.
-    unclear = (b"\r\n\r\n",) if echo is Echo.NONE else ()
-    prompt = draw(st.sampled_from([each for each in PROMPTS if not each.startswith(unclear)]))
+    prompt = draw(st.sampled_from(PROMPTS))
     editor = echo in (Echo.WHEN_READ, Echo.READLINE)
     manner = Manner(
         prompt=prompt,
