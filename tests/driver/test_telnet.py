@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +17,11 @@ from support import warp
 from support.direct import ask, connector, device
 from support.recorded import RecordedServer, find_recordings
 from support.sockets import becomes_true, open_sockets
+from support.wire import Manner, Wire
 
+from collector.credentials import Credential
 from collector.driver.stream import Stream
-from collector.driver.telnet import TelnetReader
+from collector.driver.telnet import TelnetReader, log_in
 from collector.errors import DeviceError
 from collector.lab import (
     DeviceStats,
@@ -33,6 +36,7 @@ from collector.lab import (
 )
 from collector.model import CommandStatus, Device, FaultClass, Phase, Timeouts, Transport
 
+ADMIN = Credential(username="admin", password="admin")
 SHORT = Timeouts(connect=1.0, login=2.0, command=1.5)
 WILL_ECHO, WILL_SGA = b"\xff\xfb\x01", b"\xff\xfb\x03"
 DO_ECHO, DO_SGA = b"\xff\xfd\x01", b"\xff\xfd\x03"
@@ -258,19 +262,25 @@ class TestLogin:
                 REFUSALS, 1
             )
 
-    async def test_a_refusal_that_dawdles_before_it_asks_again_is_still_a_refusal(self) -> None:
-        async def shell(terminal: Terminal, _: LabDevice, stats: DeviceStats) -> Ending:
+    def test_a_refusal_that_dawdles_before_it_asks_again_is_still_a_refusal(self) -> None:
+        async def play(terminal: Terminal) -> list[bytes]:
             await terminal.send(b"Password: ")
-            stats.lines.append((await terminal.read_line(hidden=True)).decode())
+            lines = [await terminal.read_line(hidden=True)]
             await terminal.send(b"\r\nLogin incorrect")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(30)
             await terminal.send(b"\r\nPassword: ")
-            stats.lines.append((await terminal.read_line(hidden=True)).decode())
-            return Ending.EXIT
+            return [*lines, await terminal.read_line(hidden=True)]
 
-        fault, lines = await refused_by(shell)
-        assert (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH)
-        assert lines == ["admin"]
+        async def main() -> None:
+            async with line_to(play) as (stream, playing):
+                with pytest.raises(DeviceError) as caught:
+                    await log_in(stream, ADMIN, b"\n", lambda: None)
+                fault = caught.value.fault
+                assert (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH)
+                await asyncio.sleep(60)
+                assert not playing.done()  # it still waits for a second password
+
+        warp.run(main())
 
     @pytest.mark.parametrize(
         "question", [b"Enter new password: ", b"Change password now? ", b"Save? [yes/no]: "]
@@ -289,17 +299,22 @@ class TestLogin:
         assert (fault.fault_class, fault.phase) == (FaultClass.PROMPT, Phase.LOGIN)
         assert lines == ["admin"]
 
-    async def test_last_login_is_not_a_question(self) -> None:
-        async def shell(terminal: Terminal, _: LabDevice, __: DeviceStats) -> Ending:
+    @pytest.mark.parametrize("pause", [0.3, 30.0])
+    def test_last_login_is_not_a_question(self, pause: float) -> None:
+        async def play(terminal: Terminal) -> list[bytes]:
             await terminal.send(b"login: ")
-            assert await terminal.read_line() == b"admin"
+            lines = [await terminal.read_line()]
             await terminal.send(b"Last login: ")
-            await asyncio.sleep(0.3)
-            await terminal.send(b"Sun Nov 22 11:00:00 on tty1\r\n")
-            return await plain_shell(terminal)
+            await asyncio.sleep(pause)
+            await terminal.send(b"Sun Nov 22 11:00:00 on tty1\r\nr1#")
+            return lines
 
-        (result,) = await asked_of(shell, ["show"])
-        assert result.status is CommandStatus.REJECTED
+        async def main() -> None:
+            async with line_to(play) as (stream, playing):
+                await log_in(stream, ADMIN, b"\n", lambda: None)
+                assert await playing == [b"admin"]
+
+        warp.run(main())
 
     async def test_a_fault_at_opening_has_its_class_and_phase(self) -> None:
         async with Lab([lab_device(name=fault, fault=fault) for fault in AT_OPENING]) as lab:
@@ -413,6 +428,28 @@ class TestOutput:
             with pytest.raises(asyncio.CancelledError):
                 await asking
             await becomes_true(lambda: not lab.stats["r1"].open and open_sockets() == before)
+
+
+@asynccontextmanager
+async def line_to(
+    play: Callable[[Terminal], Awaitable[list[bytes]]],
+) -> AsyncIterator[tuple[Stream, asyncio.Task[list[bytes]]]]:
+    """Give a line without a network to a device that is played; to be run in warped time."""
+    wire = Wire(Manner())
+    terminal = Terminal(wire.to_us, drained)
+    playing = asyncio.ensure_future(play(terminal))
+    stream = Stream(wire.heard.get, terminal.feed, lambda: None, limit=1 << 20)
+    stream.allow(100, Phase.LOGIN)
+    try:
+        yield stream, playing
+    finally:
+        await stream.close()
+        playing.cancel()
+        await asyncio.wait([playing])
+
+
+async def drained() -> None:
+    return None
 
 
 async def plain_shell(terminal: Terminal, text: bytes = b"") -> Ending:
