@@ -1,6 +1,6 @@
-"""The lab's listening ports, and SSH on them: logins, sessions, and the faults below the shell.
+"""The lab's listening ports: who is served on which, and the faults below a login.
 
-Owns sockets, keys and tasks. Refuses to know what a device says: a `Shell` is handed in.
+Owns sockets, host keys and tasks. Refuses to know what a device says: a `Shell` is handed in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import asyncssh
 from collector.errors import InputError
 from collector.lab.device import DeviceStats, LabDevice, LabFault
 from collector.lab.persona import persona, personas
+from collector.lab.premises import Connection
 from collector.lab.shell import Ending, PersonaShell, Shell, truth
+from collector.lab.ssh import SshHost, options_of
 from collector.lab.telnet import TelnetHost
 from collector.lab.terminal import Echo, Terminal
 from collector.model import Transport
@@ -64,7 +66,7 @@ class Lab:
         self._ports: dict[str, int] = {}
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server | asyncssh.SSHAcceptor] = []
-        self._connections: set[asyncssh.SSHServerConnection | asyncio.Transport] = set()
+        self._connections: set[Connection] = set()
         # Sessions are begun by callbacks, and pytest may leave the block in another task than the
         # one that entered it, which a TaskGroup does not allow; so this set owns them.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,13 +138,13 @@ class Lab:
         if problems := [each for _, each in bound if isinstance(each, str)]:
             raise InputError(*problems)
         shared = self._host_key or asyncssh.generate_private_key("ssh-ed25519")
-        options = await _options(shared)
+        options = await options_of(shared)
         for device, place in bound:
             assert isinstance(place, socket.socket)
             key = shared
             if self._key_per_device:
                 key = asyncssh.generate_private_key("ssh-ed25519")
-                options = await _options(key)
+                options = await options_of(key)
             self.host_keys[device.name] = key
             await self._serve(device, place, options)
 
@@ -188,22 +190,20 @@ class Lab:
             sock=place,
             backlog=_BACKLOG,
             options=options,
-            server_factory=lambda: _Host(self, device, shell),
+            server_factory=lambda: SshHost(
+                self, device, self.stats[device.name], shell, _echo(device)
+            ),
         )
         self._servers.append(acceptor)
 
-    # What follows is for the protocols below and for `telnet`.
+    # What follows are the `Premises` of all connections.
 
-    def connected(
-        self, device: LabDevice, connection: asyncssh.SSHServerConnection | asyncio.Transport
-    ) -> None:
+    def connected(self, device: LabDevice, connection: Connection) -> None:
         self._connections.add(connection)
         self._nobody.clear()
         self.stats[device.name].connected()
 
-    def disconnected(
-        self, device: LabDevice, connection: asyncssh.SSHServerConnection | asyncio.Transport
-    ) -> None:
+    def disconnected(self, device: LabDevice, connection: Connection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._nobody.set()
@@ -287,18 +287,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _options(key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
-    options: asyncssh.SSHServerConnectionOptions
-    options = await asyncssh.SSHServerConnectionOptions.construct(
-        server_host_keys=[key],
-        line_editor=False,
-        encoding=None,
-        login_timeout=0,  # a device that is slow to answer is a fault to be shown, not cut short
-        agent_forwarding=False,
-    )
-    return options
-
-
 def _never() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
@@ -324,132 +312,6 @@ class _NoServer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport:
             self._lab.disconnected(self._device, self._transport)
-
-
-class _Host(asyncssh.SSHServer):
-    """One connection to one device: who may log in, and what a session request gets."""
-
-    def __init__(self, lab: Lab, device: LabDevice, shell: Shell) -> None:
-        self._lab, self._device, self._shell = lab, device, shell
-        self._connection: asyncssh.SSHServerConnection | None = None
-        self._stats = lab.stats[device.name]
-        self._keys = [asyncssh.import_public_key(line) for line in device.public_keys]
-
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self._connection = conn
-        self._lab.connected(self._device, conn)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._connection:
-            self._lab.disconnected(self._device, self._connection)
-
-    async def begin_auth(self, username: str) -> bool:
-        if self._device.fault is LabFault.SILENT_AUTH:
-            await _never()
-        if self._connection and self._device.platform in personas():
-            banner = persona(self._device.platform).banner
-            if banner:
-                self._connection.send_auth_banner(banner.replace("\n", "\r\n"))
-        return True
-
-    def auth_completed(self) -> None:
-        self._stats.logins += 1
-
-    def password_auth_supported(self) -> bool:
-        return self._device.password is not None
-
-    def validate_password(self, username: str, password: str) -> bool:
-        return self._judge((username, password) == (self._device.username, self._device.password))
-
-    def public_key_auth_supported(self) -> bool:
-        return bool(self._keys)
-
-    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == self._device.username and key in self._keys
-
-    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | Awaitable[_Session] | bool:
-        if self._device.fault is LabFault.DENY_CHANNEL:
-            return False
-        if self._device.fault is LabFault.SILENT_LOGIN:
-            return _never()
-        return _Session(self._lab, self._device, self._shell, self._connection)
-
-    def _judge(self, good: bool) -> bool:
-        self._stats.rejected_logins += not good
-        return good
-
-
-class _Session(asyncssh.SSHServerSession[bytes]):
-    """One channel: bytes between asyncssh and a `Terminal`, and the task of its shell."""
-
-    def __init__(
-        self,
-        lab: Lab,
-        device: LabDevice,
-        shell: Shell,
-        connection: asyncssh.SSHServerConnection | None,
-    ) -> None:
-        self._device, self._shell, self._lab = device, shell, lab
-        self._stats = lab.stats[device.name]
-        self._connection = connection
-        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()
-        self._room.set()
-        self._terminal = Terminal(self._write, self._drain, echo=_echo(device), pace=device.pace)
-
-    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
-        self._channel = chan
-
-    def pty_requested(self, *_: object) -> bool:
-        return True
-
-    def shell_requested(self) -> bool:
-        return True
-
-    def session_started(self) -> None:
-        if self._device.fault is not LabFault.SILENT_CHANNEL:
-            self._task = self._lab.start(self._run())
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        self._terminal.feed(data)
-
-    def eof_received(self) -> bool:
-        self._terminal.hang_up()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._channel = None
-        self._terminal.hang_up()
-        self._room.set()
-        if self._task:
-            self._task.cancel()
-
-    def pause_writing(self) -> None:
-        self._room.clear()
-
-    def resume_writing(self) -> None:
-        self._room.set()
-
-    async def _run(self) -> None:
-        try:
-            ending = await self._shell(self._terminal, self._device, self._stats)
-        except EOFError:
-            ending = Ending.EXIT
-        if ending is Ending.DROP and self._connection:
-            self._connection.abort()
-        elif self._channel:
-            self._channel.exit(0)
-            if ending is Ending.EXIT and self._connection:
-                await self._channel.wait_closed()
-                self._connection.close()
-
-    def _write(self, data: bytes) -> None:
-        if self._channel and not self._channel.is_closing():
-            self._channel.write(data)
-
-    async def _drain(self) -> None:
-        await self._room.wait()
 
 
 def _echo(device: LabDevice) -> Echo:

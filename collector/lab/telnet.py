@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
-from typing import Final, Protocol
+from typing import Final
 
 from collector.lab.device import DeviceStats, LabDevice, LabFault
+from collector.lab.premises import Premises
 from collector.lab.shell import Ending, Shell
 from collector.lab.terminal import Echo, Terminal
 
@@ -24,14 +24,6 @@ _COMMAND: Final = re.compile(
     rb"\xff(?:\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|[\xfb-\xfe][\x00-\xff]|[^\xfa-\xfe])"
 )
 _BARE_RETURN: Final = re.compile(rb"\r(?!\n)")
-
-
-class Premises(Protocol):
-    """Who keeps the connections and tasks of all devices: the lab."""
-
-    def connected(self, device: LabDevice, connection: asyncio.Transport) -> None: ...
-    def disconnected(self, device: LabDevice, connection: asyncio.Transport) -> None: ...
-    def start(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
 
 
 class TelnetHost(asyncio.Protocol):
