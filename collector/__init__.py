@@ -16,9 +16,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from collector.collect import Observer, Plan, RunOutcome, collect, execute, prepare, run
+from collector.collect import (
+    Observer,
+    Plan,
+    RunOutcome,
+    collect,
+    execute,
+    prepare,
+    repeat,
+    resume,
+    run,
+)
 from collector.errors import (
     CollectorError,
+    DeviceError,
     Exit,
     InputError,
     LockedError,
@@ -47,10 +58,21 @@ from collector.model import (
 
 if TYPE_CHECKING:
     from collector.credentials import Credential, Credentials, CredentialSpec
+    from collector.engine import Connector, Session
     from collector.inventory import Inventory, find_inventory, load_inventory, select
     from collector.platforms import Platform, load_platforms
     from collector.settings import Job, Settings, load_settings
-    from collector.store import latest_run, read_journal, read_manifest
+    from collector.store import (
+        DeviceRow,
+        Finding,
+        Manifest,
+        PastRun,
+        Verification,
+        find_run,
+        latest_run,
+        read_journal,
+        read_manifest,
+    )
 
 __all__ = [
     # from inventory to results
@@ -62,6 +84,8 @@ __all__ = [
     "collect",
     # a whole run
     "prepare",
+    "resume",
+    "repeat",
     "execute",
     "run",
     "Observer",
@@ -69,8 +93,17 @@ __all__ = [
     "RunOutcome",
     # what is on disk
     "latest_run",
+    "find_run",
     "read_manifest",
     "read_journal",
+    "DeviceRow",
+    "Manifest",
+    "PastRun",
+    "Verification",
+    "Finding",
+    # what opens sessions, where it is not the built-in one
+    "Connector",
+    "Session",
     # values
     "Assignment",
     "CommandResult",
@@ -98,6 +131,7 @@ __all__ = [
     "load_platforms",
     # errors
     "CollectorError",
+    "DeviceError",
     "Exit",
     "InputError",
     "LockedError",
@@ -110,6 +144,8 @@ _HOMES = {
     "Credential": "collector.credentials",
     "Credentials": "collector.credentials",
     "CredentialSpec": "collector.credentials",
+    "Connector": "collector.engine",
+    "Session": "collector.engine",
     "Inventory": "collector.inventory",
     "find_inventory": "collector.inventory",
     "load_inventory": "collector.inventory",
@@ -119,6 +155,12 @@ _HOMES = {
     "Job": "collector.settings",
     "Settings": "collector.settings",
     "load_settings": "collector.settings",
+    "DeviceRow": "collector.store",
+    "Finding": "collector.store",
+    "Manifest": "collector.store",
+    "PastRun": "collector.store",
+    "Verification": "collector.store",
+    "find_run": "collector.store",
     "latest_run": "collector.store",
     "read_journal": "collector.store",
     "read_manifest": "collector.store",

@@ -16,6 +16,7 @@ from collector.lab import Lab, LabDevice
 
 # pydantic is not among them: typer itself asks for it as soon as an option has a value.
 SLOW = ("asyncssh", "scrapli", "yaml", "aiofiles", "tqdm", "rich")
+IMPORT = re.compile(r"^from collector import (.*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -23,6 +24,25 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(collector, name) is not None
     assert name in dir(collector)
+
+
+def test_each_public_name_stands_once() -> None:
+    assert len(collector.__all__) == len(set(collector.__all__))
+
+
+def test_the_documentation_promises_what_is_public() -> None:
+    imported = IMPORT.findall(read(ROOT / "docs/api.md"))
+    promised = {name.strip() for names in imported for name in names.split(",")}
+
+    assert {"collect", "repeat", "Verification"} <= promised <= set(collector.__all__)
+
+
+def test_what_the_command_line_does_a_script_can_do() -> None:
+    """With the protocols of what it may hand in, and the shapes of what it reads."""
+    needed = {"run", "resume", "repeat", "find_run", "Verification"}
+    shapes = {"Connector", "Session", "DeviceError", "Manifest", "DeviceRow"}
+
+    assert needed | shapes <= set(collector.__all__)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -60,13 +80,15 @@ async def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
     async with Lab([device]) as lab:
         prepare(tmp_path, lab.port("r1"))
         examples = BLOCK.findall(read(ROOT / "docs/api.md"))
-        whole = [example for example in examples if "asyncio.run(" in example]
+        whole = [example for example in examples if IMPORT.search(example)]
         said = [await run(example, tmp_path) for example in whole]
 
     size = len(lab.text("r1", "show version"))
-    assert len(whole) == 2
+    assert len(whole) == 4
     assert said[0] == f"r1 {size} bytes\n"
     assert said[1].startswith("OK {<Status.OK: 'ok'>: 1,")
+    assert said[2] == "0 to be repeated\n"
+    assert said[3] == "1 outputs: good\n"
     assert read(tmp_path / "output/runs/latest/devices/r1/show_version.txt")
 
 

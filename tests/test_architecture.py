@@ -36,7 +36,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "views": frozenset({"log", "model"}),
     "lab": GROUND,
     "collect": ROOMS | {"engine"},
-    "__init__": (ROOMS - {"driver"}) | {"collect"},
+    "__init__": (ROOMS - {"driver"}) | {"engine", "collect"},
     "cli": ROOMS | {"views", "lab", "collect"},
     "__main__": frozenset({"cli"}),
 }
