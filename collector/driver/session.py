@@ -16,6 +16,7 @@ from collector.driver.judging import LOG_LINE, Verdict, judge
 from collector.driver.reading import Reading, read
 from collector.errors import DeviceError
 from collector.model import (
+    EVIDENCE_KEPT,
     CommandResult,
     CommandStatus,
     Fault,
@@ -26,7 +27,6 @@ from collector.model import (
 from collector.platforms import Platform
 
 LAST_LOOK: Final = 3.0
-EVIDENCE: Final = 65_536
 DOUBTFUL: Final = frozenset({CommandStatus.INCOMPLETE, CommandStatus.SUSPECT})
 """What is collected once more before it is believed."""
 
@@ -134,7 +134,7 @@ def _judged(
         notes=(*verdict.notes, *_notes(outcome, verdict.reading.text)),
         attempts=attempts,
         duration=duration,
-        evidence=b"" if good else verdict.reading.text[-EVIDENCE:],
+        evidence=b"" if good else verdict.reading.text[-EVIDENCE_KEPT:],
     )
 
 
@@ -161,5 +161,5 @@ def _unproven(command: str, outcome: Unproven, attempts: int, duration: float) -
         ),
         attempts=attempts,
         duration=duration,
-        evidence=outcome.heard[-EVIDENCE:],
+        evidence=outcome.heard[-EVIDENCE_KEPT:],
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collector.log import one_line, utc
 from collector.model import (
+    EVIDENCE_KEPT,
     CommandResult,
     CommandStatus,
     DeviceResult,
@@ -37,7 +38,6 @@ from collector.store.rows import Stored
 DEVICES = "devices"
 FAILURES = "failures"
 SESSION_LOG = "session.log"
-EVIDENCE_KEPT = 64 * 1024
 
 Redact = Callable[[bytes], bytes]
 
