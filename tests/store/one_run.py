@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from store import samples
+from support import outcomes
 
 from collector.errors import StorageError
 from collector.model import DeviceResult
@@ -29,7 +30,7 @@ async def _run(output: Path, fill: str, sizes: list[int]) -> dict[str, object]:
                 while file.write(_PAGE):
                     pass
         recorded = [
-            await writer.write(samples.result(f"r{n}", samples.good("show", bytes(size))))
+            await writer.write(outcomes.result(f"r{n}", outcomes.good("show", bytes(size))))
             for n, size in enumerate(sizes)
         ]
         if fill == "while":

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.model import DeviceResult, Status
 from collector.store import RunWriter, read_journal, read_manifest
 
-FAILED = samples.result("r1", status=Status.FAILED, why=samples.fault())
+FAILED = outcomes.result("r1", status=Status.FAILED, why=outcomes.fault())
 
 
 class Gate:
@@ -49,7 +50,7 @@ async def test_a_cancelled_write_is_in_the_manifest(tmp_path: Path) -> None:
     gate = Gate()
     writer = await RunWriter.create(tmp_path, samples.header(), redact=gate)
     # More than there are threads: the last ones wait in line when they are cancelled.
-    results = [samples.result(f"r{n}", status=Status.FAILED) for n in range(9)]
+    results = [outcomes.result(f"r{n}", status=Status.FAILED) for n in range(9)]
     async with _cancelled(writer, gate, *results):
         finishing = asyncio.create_task(writer.finish(samples.end(130, interrupted=True)))
         await asyncio.sleep(0)

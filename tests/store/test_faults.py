@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.errors import Exit, StorageError
 from collector.model import CommandStatus, FaultClass, Phase, Status
@@ -18,8 +19,8 @@ from collector.store import RunWriter, latest_run, read_journal, read_manifest
 
 Program = Callable[..., tuple[list[str], dict[str, str]]]
 
-VERSION = samples.good("show version", b"FRRouting 10.2\n")
-ROUTES = samples.good("show ip route", b"C>* 127.0.0.0/8\n")
+VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
+ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8\n")
 OK = ["ok"]
 
 
@@ -122,7 +123,7 @@ async def test_one_output_of_two_that_fails_makes_the_device_partial(tmp_path: P
     writer = await RunWriter.create(tmp_path, samples.header())
     async with writer:
         (writer.folder / "devices/r1/show_version.txt").mkdir(parents=True)
-        recorded = await writer.write(samples.result("r1", VERSION, ROUTES))
+        recorded = await writer.write(outcomes.result("r1", VERSION, ROUTES))
         assert writer.problems == 1
         with pytest.raises(StorageError) as caught:
             await writer.finish(samples.end())
@@ -150,7 +151,9 @@ async def test_a_device_that_cannot_be_stored_leaves_the_others_alone(tmp_path: 
     writer = await RunWriter.create(tmp_path, samples.header())
     async with writer:
         (writer.folder / "devices/r1").touch()
-        ends = [(await writer.write(samples.result(name, VERSION))).status for name in ("r1", "r2")]
+        ends = [
+            (await writer.write(outcomes.result(name, VERSION))).status for name in ("r1", "r2")
+        ]
         rows = list(read_journal(writer.folder))
         with pytest.raises(StorageError, match="Not a folder: devices/r1"):
             await writer.finish(samples.end(Exit.SOME_FAILED))
@@ -162,20 +165,20 @@ async def test_a_device_that_cannot_be_stored_leaves_the_others_alone(tmp_path: 
 
 async def test_a_failed_device_keeps_its_own_class(tmp_path: Path) -> None:
     writer = await RunWriter.create(tmp_path, samples.header())
-    result = samples.result(
-        "r1", VERSION, samples.rejected("x"), status=Status.PARTIAL, why=samples.fault()
+    result = outcomes.result(
+        "r1", VERSION, outcomes.rejected("x"), status=Status.PARTIAL, why=outcomes.fault()
     )
     async with writer:
         (writer.folder / "devices/r1").touch()
         recorded = await writer.write(result)
 
     assert recorded.status is Status.FAILED
-    assert recorded.fault == samples.fault()
+    assert recorded.fault == outcomes.fault()
 
 
 async def test_evidence_that_cannot_be_written_is_a_problem_of_the_run(tmp_path: Path) -> None:
     writer = await RunWriter.create(tmp_path, samples.header())
-    failed = samples.result("r1", status=Status.FAILED, why=samples.fault())
+    failed = outcomes.result("r1", status=Status.FAILED, why=outcomes.fault())
     async with writer:
         (writer.folder / "failures").touch()
         assert await writer.write(failed) == failed
@@ -189,7 +192,7 @@ async def test_an_interrupt_is_told_before_a_storage_fault(tmp_path: Path) -> No
     writer = await RunWriter.create(tmp_path, samples.header())
     async with writer:
         (writer.folder / "devices/r1").touch()
-        await writer.write(samples.result("r1", VERSION))
+        await writer.write(outcomes.result("r1", VERSION))
         with pytest.raises(StorageError):
             await writer.finish(samples.end(Exit.INTERRUPTED, interrupted=True))
 
@@ -200,8 +203,8 @@ async def test_an_interrupt_is_told_before_a_storage_fault(tmp_path: Path) -> No
 async def test_an_unsafe_device_name_writes_nothing(tmp_path: Path, name: str) -> None:
     writer = await RunWriter.create(tmp_path / "output", samples.header())
     async with writer:
-        recorded = await writer.write(samples.result(name, VERSION))
-        await writer.write(samples.result(name, status=Status.FAILED, evidence=b"seen"))
+        recorded = await writer.write(outcomes.result(name, VERSION))
+        await writer.write(outcomes.result(name, status=Status.FAILED, evidence=b"seen"))
         with pytest.raises(StorageError, match="cannot be the name of a folder"):
             await writer.finish(samples.end())
 

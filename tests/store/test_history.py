@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from store.samples import STARTED, end, good, header, rejected, result
+from store.samples import end, header
+from support.outcomes import STARTED, good, rejected, result
 
 from collector.model import DeviceResult
 from collector.store import RunWriter, last_good_sizes

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from store import samples
+from support import outcomes
 
 from collector.store import DeviceRow, read_journal
 from collector.store.journal import JOURNAL, Journal
@@ -16,7 +16,7 @@ from collector.store.rows import device_row
 
 
 def _row(name: str) -> DeviceRow:
-    return device_row(samples.result(name), ())
+    return device_row(outcomes.result(name), ())
 
 
 @contextmanager

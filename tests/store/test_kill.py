@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from store import samples, victim
+from store import victim
+from support import outcomes
 
 from collector.store import (
     Verification,
@@ -27,7 +28,7 @@ _LAST_POINT = 85  # about as many file operations as one run has
 _LAST_RESUMED = 60
 _POINTS = 30
 
-HOLDER = Holder(since=samples.STARTED, command="the next run")
+HOLDER = Holder(since=outcomes.STARTED, command="the next run")
 
 
 def test_every_file_is_whole_wherever_a_run_is_killed(program: Program, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.errors import Exit, LockedError
 from collector.store import RunWriter
@@ -19,7 +20,7 @@ from collector.store.lock import LOCK_FILE, Holder, OutputLock
 
 Program = Callable[..., tuple[list[str], dict[str, str]]]
 
-HOLDER = Holder(since=samples.STARTED, command="collector run")
+HOLDER = Holder(since=outcomes.STARTED, command="collector run")
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def test_an_unreadable_holder_is_not_named(tmp_path: Path, told: bytes) -> None:
 
 
 def test_a_holder_cannot_break_the_line_it_is_told_in(tmp_path: Path) -> None:
-    lock = OutputLock.acquire(tmp_path, Holder(since=samples.STARTED, command="a\r\n\x1b[2Jb"))
+    lock = OutputLock.acquire(tmp_path, Holder(since=outcomes.STARTED, command="a\r\n\x1b[2Jb"))
     try:
         with pytest.raises(LockedError, match=r"\(a \\x1b\[2Jb\)$"):
             OutputLock.acquire(tmp_path, HOLDER)
@@ -92,7 +93,9 @@ def test_a_holder_cannot_break_the_line_it_is_told_in(tmp_path: Path) -> None:
 
 
 def test_a_holder_of_a_very_long_command_is_named(tmp_path: Path) -> None:
-    lock = OutputLock.acquire(tmp_path, Holder(since=samples.STARTED, command="\N{SNOWMAN}" * 9000))
+    lock = OutputLock.acquire(
+        tmp_path, Holder(since=outcomes.STARTED, command="\N{SNOWMAN}" * 9000)
+    )
     try:
         with pytest.raises(LockedError, match=f"pid {os.getpid()} on"):
             OutputLock.acquire(tmp_path, HOLDER)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.errors import InputError, LockedError
 from collector.model import Status
@@ -22,17 +23,17 @@ from collector.store import (
     read_run,
 )
 
-VERSION = samples.good("show version", b"FRRouting 10.2\n")
-ROUTES = samples.good("show ip route", b"C>* 127.0.0.0/8\n")
+VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
+ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8\n")
 HEADER = samples.header(["r1", "r2", "r3"])
-LATER = replace(HEADER, started=samples.STARTED + timedelta(hours=1), inventory_digest="2e" * 32)
+LATER = replace(HEADER, started=outcomes.STARTED + timedelta(hours=1), inventory_digest="2e" * 32)
 
 
 async def killed(output: Path) -> Path:
     """Leave a run as a kill does: r1 good, r2 failed, r3 half written and not in the journal."""
     async with await RunWriter.create(output, HEADER) as writer:
-        await writer.write(samples.result("r1", VERSION))
-        await writer.write(samples.result("r2", VERSION, ROUTES, status=Status.PARTIAL))
+        await writer.write(outcomes.result("r1", VERSION))
+        await writer.write(outcomes.result("r2", VERSION, ROUTES, status=Status.PARTIAL))
         run = writer.folder
     (run / "devices/r3").mkdir(mode=0o700)
     (run / "devices/r3/show_version.txt").write_text("FRR")
@@ -53,8 +54,8 @@ def files(run: Path) -> list[str]:
 async def test_the_manifest_covers_what_came_before_and_after(tmp_path: Path) -> None:
     run = await killed(tmp_path)
     async with await resume(run) as writer:
-        await writer.write(samples.result("r3", VERSION))
-        await writer.write(samples.result("r2", VERSION))
+        await writer.write(outcomes.result("r3", VERSION))
+        await writer.write(outcomes.result("r2", VERSION))
         await writer.finish(samples.end())
 
     manifest = read_manifest(run)
@@ -99,7 +100,7 @@ async def test_a_run_may_be_killed_and_resumed_again(tmp_path: Path) -> None:
     for asked in (["r2", "r3"], ["r2", "r3"], ["r2"]):
         async with await resume(run, asked) as writer:
             if len(asked) == 2:
-                await writer.write(samples.result("r3", VERSION))
+                await writer.write(outcomes.result("r3", VERSION))
 
     assert [row["name"] for row in read_journal(run)] == ["r1", "r3"]
     assert len(read_run(run).get("resumed", ())) == 3
@@ -107,7 +108,7 @@ async def test_a_run_may_be_killed_and_resumed_again(tmp_path: Path) -> None:
 
 async def test_an_ended_run_stands_as_it_is(tmp_path: Path) -> None:
     async with await RunWriter.create(tmp_path, HEADER) as writer:
-        await writer.write(samples.result("r1", VERSION))
+        await writer.write(outcomes.result("r1", VERSION))
         await writer.finish(samples.end())
     before = {path: (writer.folder / path).read_bytes() for path in files(writer.folder)}
 
@@ -118,7 +119,7 @@ async def test_an_ended_run_stands_as_it_is(tmp_path: Path) -> None:
 
 async def test_a_run_that_is_being_written_is_not_touched(tmp_path: Path) -> None:
     async with await RunWriter.create(tmp_path, HEADER) as writer:
-        await writer.write(samples.result("r1", VERSION))
+        await writer.write(outcomes.result("r1", VERSION))
         with pytest.raises(LockedError, match="another run holds this folder: pid"):
             await resume(writer.folder, ["r1"])
         assert "devices/r1/show_version.txt" in files(writer.folder)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.errors import Exit, InputError
 from collector.model import CommandResult, DeviceResult, Proof, ProofLevel, Status
 from collector.store import RunWriter, latest_run, read_journal, read_manifest
 
-VERSION = samples.good("show version", b"FRRouting 10.2\n")
-ROUTES = samples.good("show ip route", b"C>* 127.0.0.0/8 is directly connected, lo\n")
+VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
+ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8 is directly connected, lo\n")
 
 
 async def _run(
@@ -42,8 +43,8 @@ def _files(folder: Path) -> list[str]:
 async def test_the_run_folder_holds_what_the_contract_names(tmp_path: Path) -> None:
     run = await _run(
         tmp_path,
-        samples.result("r1", VERSION, ROUTES),
-        samples.result("r2", status=Status.FAILED, why=samples.fault()),
+        outcomes.result("r1", VERSION, ROUTES),
+        outcomes.result("r2", status=Status.FAILED, why=outcomes.fault()),
     )
 
     assert re.fullmatch(r"20260301T070509Z-[0-9a-f]{6}", run.name)
@@ -61,7 +62,7 @@ async def test_the_run_folder_holds_what_the_contract_names(tmp_path: Path) -> N
 async def test_every_folder_is_0700_and_every_file_0600(tmp_path: Path) -> None:
     output = tmp_path / "new" / "output"
     run = await _run(
-        output, samples.result("r1", VERSION, samples.rejected("x"), status=Status.PARTIAL)
+        output, outcomes.result("r1", VERSION, outcomes.rejected("x"), status=Status.PARTIAL)
     )
 
     modes = {
@@ -76,8 +77,8 @@ async def test_every_folder_is_0700_and_every_file_0600(tmp_path: Path) -> None:
 
 async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> None:
     whole = replace(VERSION, proofs=(Proof.PROBE, Proof.SIZE), notes=("prompt changed",))
-    device = replace(samples.result("r1").device, proof=ProofLevel.PROMPT)
-    result = replace(samples.result("r1", whole), device=device, attempts=2)
+    device = replace(outcomes.result("r1").device, proof=ProofLevel.PROMPT)
+    result = replace(outcomes.result("r1", whole), device=device, attempts=2)
     run = await _run(tmp_path, result)
 
     assert read_manifest(run) == {
@@ -132,9 +133,9 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
 
 
 async def test_only_a_good_output_has_a_file(tmp_path: Path) -> None:
-    bad = samples.rejected("show nonsense")
+    bad = outcomes.rejected("show nonsense")
     run = await _run(
-        tmp_path, samples.result("r1", bad, VERSION, status=Status.PARTIAL, why=bad.fault)
+        tmp_path, outcomes.result("r1", bad, VERSION, status=Status.PARTIAL, why=bad.fault)
     )
 
     [device] = read_manifest(run)["devices"]
@@ -152,9 +153,9 @@ async def test_only_a_good_output_has_a_file(tmp_path: Path) -> None:
 
 async def test_a_file_has_its_name_whichever_other_command_failed(tmp_path: Path) -> None:
     alike = "show ip route 10.0.0.0/8", "show ip route 10.0.0.0 8"
-    good = [samples.good(command, b"C>* 10.0.0.0/8\n") for command in alike]
-    whole = await _run(tmp_path, samples.result("r1", *good))
-    part = await _run(tmp_path, samples.result("r1", samples.rejected(alike[0]), good[1]))
+    good = [outcomes.good(command, b"C>* 10.0.0.0/8\n") for command in alike]
+    whole = await _run(tmp_path, outcomes.result("r1", *good))
+    part = await _run(tmp_path, outcomes.result("r1", outcomes.rejected(alike[0]), good[1]))
 
     names = [
         [command["file"] for run in read_manifest(folder)["devices"] for command in run["commands"]]
@@ -164,7 +165,7 @@ async def test_a_file_has_its_name_whichever_other_command_failed(tmp_path: Path
 
 
 async def test_an_empty_good_output_has_an_empty_file(tmp_path: Path) -> None:
-    run = await _run(tmp_path, samples.result("r1", samples.good("show logging", b"")))
+    run = await _run(tmp_path, outcomes.result("r1", outcomes.good("show logging", b"")))
 
     [device] = read_manifest(run)["devices"]
     assert device["commands"][0]["bytes"] == 0
@@ -172,7 +173,7 @@ async def test_an_empty_good_output_has_an_empty_file(tmp_path: Path) -> None:
 
 
 async def test_the_manifest_follows_the_inventory_and_counts_every_status(tmp_path: Path) -> None:
-    results = [samples.result(f"d-{status}", status=status) for status in Status]
+    results = [outcomes.result(f"d-{status}", status=status) for status in Status]
     order = ["d-cancelled", "not-heard-of", "d-ok", "d-skipped"]
     run = await _run(tmp_path, *results, order=order)
 
@@ -189,7 +190,7 @@ async def test_the_manifest_follows_the_inventory_and_counts_every_status(tmp_pa
 
 async def test_the_manifest_has_a_line_per_device(tmp_path: Path) -> None:
     names = ["r1", "r2", "r3"]
-    run = await _run(tmp_path, *(samples.result(name) for name in names))
+    run = await _run(tmp_path, *(outcomes.result(name) for name in names))
 
     lines = (run / "manifest.json").read_text().splitlines()
     rows = [json.loads(line.strip().rstrip(",")) for line in lines if '"proof_level"' in line]
@@ -202,7 +203,7 @@ async def test_a_run_of_no_device_has_a_manifest(tmp_path: Path) -> None:
 
 async def test_text_that_is_no_text_is_kept_readable(tmp_path: Path) -> None:
     message = 'a "quote", a\nline, \u2028, \udcff and \N{SNOWMAN}'
-    result = samples.result("r1", status=Status.FAILED, why=samples.fault(message=message))
+    result = outcomes.result("r1", status=Status.FAILED, why=outcomes.fault(message=message))
     run = await _run(tmp_path, result)
 
     assert read_manifest(run)["devices"][0]["message"] == message
@@ -212,8 +213,8 @@ async def test_text_that_is_no_text_is_kept_readable(tmp_path: Path) -> None:
 async def test_the_journal_has_a_line_as_soon_as_a_device_is_written(tmp_path: Path) -> None:
     async with await RunWriter.create(tmp_path, samples.header()) as writer:
         assert list(read_journal(writer.folder)) == []
-        await writer.write(samples.result("r1", VERSION))
-        await writer.write(samples.result("r2"))
+        await writer.write(outcomes.result("r1", VERSION))
+        await writer.write(outcomes.result("r2"))
 
         rows = list(read_journal(writer.folder))
         assert [row["name"] for row in rows] == ["r1", "r2"]
@@ -221,7 +222,7 @@ async def test_the_journal_has_a_line_as_soon_as_a_device_is_written(tmp_path: P
 
 
 async def test_a_torn_last_line_is_passed_over_and_a_damaged_one_named(tmp_path: Path) -> None:
-    run = await _run(tmp_path, samples.result("r1"), samples.result("r2"))
+    run = await _run(tmp_path, outcomes.result("r1"), outcomes.result("r2"))
     journal = run / "journal.jsonl"
     whole = journal.read_bytes()
 
@@ -234,8 +235,8 @@ async def test_a_torn_last_line_is_passed_over_and_a_damaged_one_named(tmp_path:
 
 
 async def test_a_device_written_twice_counts_once_as_it_was_last(tmp_path: Path) -> None:
-    first = samples.result("r1", VERSION, ROUTES)
-    run = await _run(tmp_path, first, samples.result("r1", ROUTES))
+    first = outcomes.result("r1", VERSION, ROUTES)
+    run = await _run(tmp_path, first, outcomes.result("r1", ROUTES))
 
     manifest = read_manifest(run)
     assert manifest["totals"]["ok"] == 1
@@ -258,7 +259,7 @@ async def test_latest_points_at_the_newest_run_that_ran_to_its_end(tmp_path: Pat
 
 
 async def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
-    run = await _run(tmp_path, samples.result("r1", VERSION), interrupted=True)
+    run = await _run(tmp_path, outcomes.result("r1", VERSION), interrupted=True)
 
     manifest = read_manifest(run)
     assert manifest["state"] == "interrupted"
@@ -274,9 +275,9 @@ def test_a_latest_that_leads_nowhere_is_no_run(tmp_path: Path, target: str) -> N
 
 
 async def test_what_did_not_change_is_linked_to_the_last_run(tmp_path: Path) -> None:
-    first = await _run(tmp_path, samples.result("r1", VERSION, ROUTES))
+    first = await _run(tmp_path, outcomes.result("r1", VERSION, ROUTES))
     changed = replace(ROUTES, output=ROUTES.output + b"one more\n")
-    second = await _run(tmp_path, samples.result("r1", VERSION, changed))
+    second = await _run(tmp_path, outcomes.result("r1", VERSION, changed))
 
     assert (second / "devices/r1/show_version.txt").samefile(first / "devices/r1/show_version.txt")
     assert (second / "devices/r1/show_ip_route.txt").read_bytes() == changed.output
@@ -284,9 +285,9 @@ async def test_what_did_not_change_is_linked_to_the_last_run(tmp_path: Path) -> 
 
 
 async def test_a_damaged_old_output_is_not_linked(tmp_path: Path) -> None:
-    first = await _run(tmp_path, samples.result("r1", VERSION))
+    first = await _run(tmp_path, outcomes.result("r1", VERSION))
     (first / "devices/r1/show_version.txt").write_bytes(b"FRRouting 1O.2\n")
-    second = await _run(tmp_path, samples.result("r1", VERSION))
+    second = await _run(tmp_path, outcomes.result("r1", VERSION))
 
     stored = second / "devices/r1/show_version.txt"
     assert stored.read_bytes() == VERSION.output
@@ -297,7 +298,7 @@ async def test_foreign_files_in_the_output_folder_are_left_alone(tmp_path: Path)
     (tmp_path / ".gitkeep").touch()
     (tmp_path / "runs" / "notes").mkdir(parents=True)
     (tmp_path / "runs" / "notes" / "a.md").write_text("mine")
-    await _run(tmp_path, samples.result("r1", VERSION))
+    await _run(tmp_path, outcomes.result("r1", VERSION))
 
     assert (tmp_path / ".gitkeep").exists()
     assert (tmp_path / "runs" / "notes" / "a.md").read_text() == "mine"
@@ -326,11 +327,11 @@ def test_a_foreign_manifest_is_refused_in_one_line(tmp_path: Path, content: byte
 
 
 async def test_the_session_of_a_failed_device_is_kept_without_its_secrets(tmp_path: Path) -> None:
-    result = samples.result(
+    result = outcomes.result(
         "r1",
-        samples.rejected("show x", b"% Invalid input: hunter2\n"),
+        outcomes.rejected("show x", b"% Invalid input: hunter2\n"),
         status=Status.FAILED,
-        why=samples.fault(message="said hunter2\nand left"),
+        why=outcomes.fault(message="said hunter2\nand left"),
         evidence=b"r1# hunter2\r\nbye",
     )
     writer = await RunWriter.create(
@@ -350,7 +351,7 @@ async def test_the_session_of_a_failed_device_is_kept_without_its_secrets(tmp_pa
         "message: said *** and left",
         "hint: raise timeouts",
         "time: 2026-03-01T07:05:10.500Z",
-        "command: show x: rejected: rejected: the device refused it",
+        "command: show x: rejected: rejected: % Invalid input detected",
         "",
         "--- show x ---",
         "% Invalid input: ***",
@@ -368,7 +369,7 @@ async def test_the_last_of_a_long_session_is_kept_and_no_half_secret(tmp_path: P
     )
     async with writer:
         await writer.write(
-            samples.result("r1", status=Status.FAILED, evidence=b"begin hunter2" + tail)
+            outcomes.result("r1", status=Status.FAILED, evidence=b"begin hunter2" + tail)
         )
         log = (writer.folder / "failures/r1/session.log").read_bytes()
 
@@ -377,7 +378,7 @@ async def test_the_last_of_a_long_session_is_kept_and_no_half_secret(tmp_path: P
 
 @pytest.mark.parametrize("status", [Status.OK, Status.SKIPPED, Status.CANCELLED])
 async def test_a_device_that_did_not_fail_has_no_session(tmp_path: Path, status: Status) -> None:
-    run = await _run(tmp_path, samples.result("r1", status=status, evidence=b"seen"))
+    run = await _run(tmp_path, outcomes.result("r1", status=status, evidence=b"seen"))
 
     assert not (run / "failures").exists()
 
@@ -388,7 +389,7 @@ async def test_nothing_is_written_to_a_run_that_has_ended(tmp_path: Path) -> Non
         assert manifest == writer.folder / "manifest.json"
 
         with pytest.raises(RuntimeError, match="ended"):
-            await writer.write(samples.result("r1"))
+            await writer.write(outcomes.result("r1"))
         with pytest.raises(RuntimeError, match="ended"):
             await writer.finish(samples.end())
     assert read_manifest(writer.folder)["exit_status"] == 3
@@ -396,13 +397,15 @@ async def test_nothing_is_written_to_a_run_that_has_ended(tmp_path: Path) -> Non
 
 async def test_many_devices_at_once_each_have_their_own_files(tmp_path: Path) -> None:
     def outputs(number: int) -> tuple[CommandResult, ...]:
-        return tuple(samples.good(f"show {part}", f"{number} {part}".encode()) for part in range(3))
+        return tuple(
+            outcomes.good(f"show {part}", f"{number} {part}".encode()) for part in range(3)
+        )
 
     names = [f"r{number}" for number in range(60)]
     async with await RunWriter.create(tmp_path, samples.header(names)) as writer:
         async with asyncio.TaskGroup() as group:
             for number, name in enumerate(names):
-                group.create_task(writer.write(samples.result(name, *outputs(number))))
+                group.create_task(writer.write(outcomes.result(name, *outputs(number))))
         await writer.finish(samples.end())
 
     devices = read_manifest(writer.folder)["devices"]

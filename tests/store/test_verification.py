@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 from store import samples
+from support import outcomes
 
 from collector.model import Status
 from collector.store import Kind, RunWriter, Verification
 
-VERSION = samples.good("show version", b"FRRouting 10.2\n")
-ROUTES = samples.good("show ip route", b"C>* 127.0.0.0/8\n")
+VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
+ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8\n")
 VERSION_FILE = "devices/r1/show_version.txt"
 
 
 async def stored(output: Path, *, ended: bool = True) -> Path:
     """Write a run of one good device and one that failed."""
     async with await RunWriter.create(output, samples.header()) as writer:
-        await writer.write(samples.result("r1", VERSION, ROUTES))
-        await writer.write(samples.result("r2", status=Status.FAILED, why=samples.fault()))
+        await writer.write(outcomes.result("r1", VERSION, ROUTES))
+        await writer.write(outcomes.result("r2", status=Status.FAILED, why=outcomes.fault()))
         if ended:
             await writer.finish(samples.end())
         return writer.folder

@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from store import samples
+from support import outcomes
 
 from collector.store import RunHeader, RunWriter, find_run
 
@@ -62,13 +63,13 @@ async def _write(writer: RunWriter, generation: int, devices: Iterable[int]) -> 
     async with asyncio.TaskGroup() as group:
         for device in devices:
             outputs = (
-                samples.good(f"show {size}", content(generation, device, size)) for size in SIZES
+                outcomes.good(f"show {size}", content(generation, device, size)) for size in SIZES
             )
-            group.create_task(writer.write(samples.result(f"r{device}", *outputs)))
+            group.create_task(writer.write(outcomes.result(f"r{device}", *outputs)))
 
 
 def _header(generation: int) -> RunHeader:
-    started = samples.STARTED + timedelta(hours=generation)
+    started = outcomes.STARTED + timedelta(hours=generation)
     return replace(samples.header([f"r{device}" for device in range(DEVICES)]), started=started)
 
 

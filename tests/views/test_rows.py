@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.shown import good, partial, refused
+from support.outcomes import answered, partial, refused
 
 from collector.model import CommandResult, CommandStatus, DeviceResult
 from collector.views import Format, make_view
@@ -18,12 +18,12 @@ def shown(shape: Format, *results: DeviceResult) -> bytes:
 
 
 def test_an_object_has_the_names_of_the_manifest() -> None:
-    (row,) = rows(good("r1", show_version=b"IOS\n"))
+    (row,) = rows(answered("r1", show_version=b"IOS\n"))
 
     assert row == {
         "device": "r1",
         "host": "127.0.0.1",
-        "platform": "cisco_iosxe",
+        "platform": "linux",
         "started": "2026-03-01T07:05:09.000Z",
         "command": "show version",
         "status": "ok",
@@ -38,7 +38,7 @@ def test_an_object_has_the_names_of_the_manifest() -> None:
 
 
 def test_a_line_is_an_object() -> None:
-    lines = shown(Format.JSONL, good("r1", a=b"1\n2\n", b=b""), partial("r2")).splitlines()
+    lines = shown(Format.JSONL, answered("r1", a=b"1\n2\n", b=b""), partial("r2")).splitlines()
 
     assert [json.loads(line)["command"] for line in lines] == [
         "a",
@@ -50,7 +50,7 @@ def test_a_line_is_an_object() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_array_is_valid_whatever_its_length(count: int) -> None:
-    results = [good(f"r{number}", show_version=b"x") for number in range(count)]
+    results = [answered(f"r{number}", show_version=b"x") for number in range(count)]
 
     assert len(json.loads(shown(Format.JSON, *results))) == count
 
@@ -58,7 +58,7 @@ def test_the_array_is_valid_whatever_its_length(count: int) -> None:
 def test_the_array_is_streamed() -> None:
     view = make_view(Format.JSON)
 
-    assert b'"r1"' in view.add(good("r1", show_version=b"x"))
+    assert b'"r1"' in view.add(answered("r1", show_version=b"x"))
 
 
 def test_a_device_that_was_not_reached_is_one_object_without_a_command() -> None:
@@ -79,7 +79,7 @@ def test_bytes_that_are_no_text_are_marked_and_replaced() -> None:
         output=b"caf\xe9\n",
         encoding="unknown-8bit",
     )
-    base = good("r1")
+    base = answered("r1")
     result = DeviceResult(
         device=base.device,
         status=base.status,

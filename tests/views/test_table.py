@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from support.shown import good, partial, refused
+from support.outcomes import answered, partial, refused
 
 from collector.model import Status
 from collector.views import Format, make_view
@@ -16,14 +16,16 @@ MANIFEST = Path("output/runs/x/manifest.json")
 
 def test_a_row_for_each_device_in_the_order_of_their_names() -> None:
     view = make_view(Format.TABLE)
-    held_back = view.add(refused("r7")) + view.add(partial("r2")) + view.add(good("r1", a=b"12345"))
+    held_back = (
+        view.add(refused("r7")) + view.add(partial("r2")) + view.add(answered("r1", a=b"12345"))
+    )
 
     assert held_back == b""
     assert view.end().decode().splitlines() == [
         "device  status   commands  bytes  seconds  message",
         "r1      ok            1/1      5      1.5",
-        "r2      partial       1/2      4      2.0  rejected (command): % Invalid input detected",
-        "r7      failed        0/0      0      0.1"
+        "r2      partial       1/2      4      1.5  rejected (command): % Invalid input detected",
+        "r7      failed        0/0      0      1.5"
         "  refused (connect): nobody listens on 127.0.0.1:2207",
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.shown import good, partial, refused
+from support.outcomes import answered, partial, refused
 
 from collector.model import CommandResult, CommandStatus, DeviceResult
 from collector.views import Format, make_view
@@ -14,7 +14,7 @@ def shown(*results: DeviceResult) -> bytes:
 
 
 def test_outputs_stand_below_a_header_for_device_and_command() -> None:
-    result = good("r1", show_version=b"IOS XE\n", show_clock=b"12:00\n")
+    result = answered("r1", show_version=b"IOS XE\n", show_clock=b"12:00\n")
 
     assert shown(result) == (b"== r1: show version ==\nIOS XE\n\n== r1: show clock ==\n12:00\n\n")
 
@@ -22,11 +22,11 @@ def test_outputs_stand_below_a_header_for_device_and_command() -> None:
 def test_bytes_that_are_no_text_pass_unchanged() -> None:
     output = b"description caf\xe9 \xff\xfe\x00\n"
 
-    assert output in shown(good("r1", show_run=output))
+    assert output in shown(answered("r1", show_run=output))
 
 
 def test_an_output_without_a_line_end_gets_one_before_the_next_header() -> None:
-    shown_both = shown(good("r1", show_version=b"no line end"), good("r2", show_clock=b""))
+    shown_both = shown(answered("r1", show_version=b"no line end"), answered("r2", show_clock=b""))
 
     assert shown_both == b"== r1: show version ==\nno line end\n\n== r2: show clock ==\n\n"
 
@@ -52,8 +52,8 @@ def test_a_command_cannot_forge_a_line() -> None:
     command = CommandResult(command="show\n== r9: x ==\x1b[2J", status=CommandStatus.OK)
     result = DeviceResult(
         device=refused("r1").device,
-        status=good("r1").status,
-        started=good("r1").started,
+        status=answered("r1").status,
+        started=answered("r1").started,
         duration=0,
         commands=(command,),
     )
