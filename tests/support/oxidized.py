@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
+from support.served import Served
 
 from collector.lab import DeviceStats, Echo, Ending, Lab, LabDevice, Pace, Terminal
 
@@ -103,7 +103,7 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(_character, text)
 
 
-class OxidizedServer:
+class OxidizedServer(Served):
     """Recorded dialogues as devices on free ports of loopback: admin, admin."""
 
     def __init__(
@@ -119,21 +119,6 @@ class OxidizedServer:
             for each in dialogues
         ]
         self.lab = Lab(devices, shells={"recorded": self._play})
-
-    async def __aenter__(self) -> Self:
-        await self.lab.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.lab.close()
-
-    def port(self, name: str) -> int:
-        return self.lab.port(name)
 
     async def _play(self, terminal: Terminal, device: LabDevice, stats: DeviceStats) -> Ending:
         return await _Session(self.dialogues[device.name], terminal, stats).run()

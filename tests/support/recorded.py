@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from support.served import Served
 
 from collector.lab import DeviceStats, Echo, Ending, Lab, LabDevice, LabFault, Pace, Terminal
 from collector.model import Transport
@@ -87,7 +87,7 @@ def find_recordings(tree: Path, folders: Sequence[str] = tuple(MANNERS)) -> tupl
     return tuple(found)
 
 
-class RecordedServer:
+class RecordedServer(Served):
     """The devices that give ``recordings``, on free ports of loopback: admin, admin."""
 
     def __init__(
@@ -115,21 +115,6 @@ class RecordedServer:
         for each in recordings:
             self._answers[each.device][each.command] = each
         self.lab = Lab(devices, shells=dict.fromkeys(folders.values(), self._play))
-
-    async def __aenter__(self) -> Self:
-        await self.lab.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.lab.close()
-
-    def port(self, device: str) -> int:
-        return self.lab.port(device)
 
     def platform(self, device: str) -> str:
         """What the collector calls the platform of a device."""
