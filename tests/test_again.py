@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,32 @@ async def test_a_resumed_run_tries_no_credential_twice_and_keeps_what_it_got(
     rows = json.loads(outcome.manifest.read_bytes())["devices"]
     assert [row["name"] for row in rows] == ["good", "half", "dead", "wrong"]
     assert (outcome.run_dir / "journal.jsonl").read_bytes().count(b"\n") == len(rows)
+
+
+async def first_lockout(settings: Settings, names: Sequence[str]) -> RunOutcome:
+    """Run over devices of one wrong credential, a rejection of which is enough; kill it at last."""
+    lines = "".join(f"  {name}: {{host: 127.0.0.1}}\n" for name in names)
+    head, _, _ = INVENTORY.partition("  good:")
+    settings.inventory.write_text(head + lines)
+    limits = replace(settings.limits, trial=1, rejections=1)
+    plan = prepare(replace(settings, limits=limits), commands=["show version"])
+    outcome = await execute(plan, connector=Script(dict.fromkeys(names, FAULTS["wrong"])))
+    assert outcome.manifest is not None
+    outcome.manifest.unlink()
+    return outcome
+
+
+@pytest.mark.xfail(reason="a row that the breaker has skipped is not taken for tried")
+async def test_a_credential_that_was_given_up_is_not_tried_in_a_resumed_run(
+    settings: Settings,
+) -> None:
+    first = await first_lockout(settings, ("r1", "r2", "r3"))
+    rows = map(json.loads, (first.run_dir / "journal.jsonl").read_bytes().splitlines())
+    assert Counter(row["class"] for row in rows) == {"auth": 1, "auth_breaker": 2}
+
+    script = Script({})
+    outcome = await execute(resume(settings, "latest"), connector=script)
+    assert (script.opened, outcome.exit_status) == ([], Exit.BREAKER)
 
 
 async def test_a_repeat_asks_all_that_was_not_ok(settings: Settings) -> None:
