@@ -189,6 +189,8 @@ class Asking:
         """Tell where a pager's words begin at the end of what was heard."""
         stream = self.console.stream
         line = stream.last_line()
+        if self._pages:  # what was answered is no question any more, though it still stands there
+            line = line[max(0, len(line) - (len(stream.heard) - self._pages[-1][1])) :]
         if len(stream.heard) <= start or not line:
             return None
         at = pager_at(line, self.pagers)

@@ -65,6 +65,14 @@ def test_pages_are_cut_out(echo: Echo) -> None:
     assert outcome.judgement is Judgement.WHOLE
 
 
+@pytest.mark.parametrize("echo", list(Echo))
+@pytest.mark.parametrize("pause", [0.0, 0.06, 0.3])
+def test_a_page_is_answered_once_though_its_erasure_comes_alone(echo: Echo, pause: float) -> None:
+    parts = (Part(data=b"line one\r\n"), MORE, Part(data=b"line two\r\n", pause=pause))
+    (outcome,) = judged(one(PLAIN, *parts, manner=Manner(echo=echo, delay=0.02)))
+    assert (outcome.judgement, outcome.detail) == (Judgement.WHOLE, "1")
+
+
 @pytest.mark.parametrize("text", [b"", b"no line end", b"line\r\n", b"\r\n\r\n"])
 @pytest.mark.parametrize("leaves_line", [b"", b"\x1b[?2004l\r"])
 @pytest.mark.parametrize(
