@@ -30,6 +30,14 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _home_of_the_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no test know the hosts of another: a port is reused by a device with another key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of recorded device outputs: COLLECTOR_RECORDINGS, or beside the repository."""

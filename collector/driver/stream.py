@@ -162,7 +162,7 @@ class Stream:
     def _end(self) -> DeviceError:
         if isinstance(self._ended, DeviceError):
             return self._ended
-        if self.phase is Phase.LOGIN and is_turned_away(self.last_words()):
+        if self.phase in {Phase.AUTH, Phase.LOGIN} and is_turned_away(self.last_words()):
             return self.error(
                 FaultClass.BUSY,
                 "the device has no room for another session",

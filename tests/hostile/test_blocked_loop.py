@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 from support.direct import device
-from support.hostile import Actor, Script, drop, heard_over_ssh, served, stall
+from support.hostile import Actor, Script, drop, heard_over_network, served, stall
 from support.modes import FIRST, LINES, SECOND, answering
 from support.sockets import becomes_true, open_sockets
 
@@ -55,7 +55,7 @@ async def test_a_command_ends_at_its_limit(steps: tuple[object, ...]) -> None:
     async with served({"r1": answering(steps)}) as lab:  # type: ignore[arg-type]  # steps they are
         limits = replace(TIGHT, login=20.0)
         async with asyncio.timeout(LATEST):
-            heard = await heard_over_ssh(lab, "r1", (FIRST, SECOND), limits=limits)
+            heard = await heard_over_network(lab, "r1", (FIRST, SECOND), limits=limits)
         assert heard.error is not None
         assert heard.error.fault.fault_class is FaultClass.TIMEOUT
         assert heard.error.fault.phase is Phase.COMMAND
@@ -66,7 +66,7 @@ async def test_an_opening_ends_at_its_limit() -> None:
     script = answering((LINES,), like=Script(greeting=AT_THE_DEADLINE))
     async with served({"r1": script}) as lab:
         async with asyncio.timeout(LATEST):
-            heard = await heard_over_ssh(lab, "r1", (FIRST,), limits=TIGHT)
+            heard = await heard_over_network(lab, "r1", (FIRST,), limits=TIGHT)
         assert heard.error is not None
         assert heard.error.fault.fault_class is FaultClass.TIMEOUT
         await becomes_true(lambda: not lab.stats["r1"].open)

@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support.hostile import Actor, endless, heard_over_ssh, served
+from support.hostile import Actor, endless, heard_over_network, served
 from support.modes import FIRST, SECOND, VERSION, answering
 
 from collector.model import CommandStatus, FaultClass
@@ -44,7 +44,7 @@ async def measure_from_here(actor: Actor) -> None:
 
 async def test_fifty_megabytes_come_whole_and_do_not_hold_up_the_loop() -> None:
     async with served({"r1": answering((MEGABYTE,) * 50)}) as lab, longest_stall() as stalls:
-        heard = await heard_over_ssh(lab, "r1", (FIRST, SECOND))
+        heard = await heard_over_network(lab, "r1", (FIRST, SECOND))
         first, second = heard.results
         assert first.status is CommandStatus.OK
         assert len(first.output) == 50 * len(MEGABYTE.replace(b"\r\n", b"\n"))
@@ -61,7 +61,7 @@ async def test_more_than_the_cap_is_refused_and_little_of_it_kept() -> None:
     async with served({"r1": script}) as lab:
         tracemalloc.start()
         try:
-            heard = await heard_over_ssh(lab, "r1", (FIRST, SECOND), output_limit=limit)
+            heard = await heard_over_network(lab, "r1", (FIRST, SECOND), output_limit=limit)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -1,24 +1,32 @@
 """Devices that misbehave: the whole output or the right class, and nothing spilled.
 
-Every mode is played twice, over a line without a network in warped time and over SSH on loopback,
-where all of them are talked to at once.
+Every mode is played over a line without a network in warped time, and over SSH and telnet on
+loopback, where all of them are talked to at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from support import warp
-from support.hostile import Heard, heard_on_wire, heard_over_ssh, served
+from support.hostile import Heard, heard_on_wire, heard_over_network, served
 from support.modes import FIRST, LETTER_BY_LETTER, OPENINGS, SECOND, TALKING, VERSION, Mode
 from support.sockets import becomes_true, open_sockets
 
-from collector.model import CommandStatus, Phase, Proof
+from collector.model import CommandStatus, FaultClass, Phase, Proof, Transport
 
 OVER_SSH = {**{f"opening: {name}": mode for name, mode in OPENINGS.items()}, **TALKING}
+# Over telnet only its first words tell that a device has taken the login: until then a silence is
+# one of the phase `auth`, and hanging up after the password is how some devices reject it.
+NO_WORDS = {"link: the link drops at login", "silence: after login", "silence: after the banner"}
+OVER_TELNET = {
+    name: replace(mode, phase=Phase.AUTH) if mode.fault is FaultClass.BUSY else mode
+    for name, mode in TALKING.items()
+    if name not in NO_WORDS
+}
 AT_ONCE = 24
 
 
@@ -95,7 +103,7 @@ def test_an_echo_that_is_not_understood_is_never_taken_for_one_that_is(seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverSsh:
+class OverNetwork:
     """What was made of all the devices, and the sockets before and after."""
 
     heard: Mapping[str, Heard]
@@ -103,34 +111,50 @@ class OverSsh:
 
 
 @pytest.fixture(scope="module")
-def over_ssh() -> OverSsh:
+def over_ssh() -> OverNetwork:
     """Talk to every device over SSH, some at a time so that their clocks mean something."""
-    return asyncio.run(_all_over_ssh())
+    return asyncio.run(_all_over(Transport.SSH, OVER_SSH))
+
+
+@pytest.fixture(scope="module")
+def over_telnet() -> OverNetwork:
+    """Talk to every device over telnet; what goes wrong before a login is the transport's own."""
+    return asyncio.run(_all_over(Transport.TELNET, OVER_TELNET))
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", OVER_SSH)
-def test_over_ssh(name: str, over_ssh: OverSsh) -> None:
-    mode, heard = OVER_SSH[name], over_ssh.heard[name]
+def test_over_ssh(name: str, over_ssh: OverNetwork) -> None:
+    _check_networked(OVER_SSH[name], over_ssh.heard[name])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", OVER_TELNET)
+def test_over_telnet(name: str, over_telnet: OverNetwork) -> None:
+    _check_networked(OVER_TELNET[name], over_telnet.heard[name])
+
+
+def test_no_socket_is_left_open(over_ssh: OverNetwork, over_telnet: OverNetwork) -> None:
+    for over in (over_ssh, over_telnet):
+        before, after = over.sockets
+        assert before == after
+
+
+def _check_networked(mode: Mode, heard: Heard) -> None:
     check(mode, heard)
     # Hanging up may take a second more, and the machine may be busy: the limits themselves are
     # held to their second in warped time.
     check_time(mode, heard, 3.0)
 
 
-def test_no_socket_is_left_open(over_ssh: OverSsh) -> None:
-    before, after = over_ssh.sockets
-    assert before == after
-
-
-async def _all_over_ssh() -> OverSsh:
+async def _all_over(transport: Transport, modes: Mapping[str, Mode]) -> OverNetwork:
     places = asyncio.Semaphore(AT_ONCE)
-    async with served({name: mode.script for name, mode in OVER_SSH.items()}) as lab:
+    async with served({name: mode.script for name, mode in modes.items()}, transport) as lab:
         before = open_sockets()
 
         async def one(name: str, mode: Mode) -> Heard:
             async with places:
-                heard = await heard_over_ssh(
+                heard = await heard_over_network(
                     lab,
                     name,
                     (mode.command, SECOND),
@@ -142,7 +166,7 @@ async def _all_over_ssh() -> OverSsh:
                 await becomes_true(lambda: not lab.stats[name].open)
                 return heard
 
-        heard = await asyncio.gather(*(one(name, mode) for name, mode in OVER_SSH.items()))
+        heard = await asyncio.gather(*(one(name, mode) for name, mode in modes.items()))
         await becomes_true(lambda: open_sockets() <= before)
-        every = dict(zip(OVER_SSH, heard, strict=True))
-        return OverSsh(heard=every, sockets=(before, open_sockets()))
+        every = dict(zip(modes, heard, strict=True))
+        return OverNetwork(heard=every, sockets=(before, open_sockets()))

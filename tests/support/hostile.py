@@ -1,7 +1,7 @@
 """A device that misbehaves by a script, and what a driver was told by it.
 
 Owns the far end of a hostile conversation: a `Script` says what is written, when, and what is done
-in between. Played over SSH on loopback (`served`, `heard_over_ssh`) or over a line without a
+in between. Played over SSH on loopback (`served`, `heard_over_network`) or over a line without a
 network in warped time (`heard_on_wire`); the device is the same. Refuses to know what is expected.
 """
 
@@ -12,7 +12,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from support.direct import connector, device
@@ -24,7 +24,7 @@ from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
 from collector.errors import DeviceError
 from collector.lab import DeviceStats, Echo, Ending, Lab, LabDevice, LabFault, Shell, Terminal
-from collector.model import CommandResult, Device, HostKeys, Phase, ProofLevel, Timeouts
+from collector.model import CommandResult, HostKeys, Phase, ProofLevel, Timeouts, Transport
 from collector.platforms import load_platforms
 from collector.settings import Settings
 
@@ -203,7 +203,7 @@ class Heard:
     asking: float
 
 
-def served(scripts: Mapping[str, Script]) -> Lab:
+def served(scripts: Mapping[str, Script], transport: Transport = Transport.SSH) -> Lab:
     """Give a lab that plays the scripts, by device name; admin, admin."""
     asked: dict[str, Counter[str]] = {name: Counter() for name in scripts}
 
@@ -217,13 +217,14 @@ def served(scripts: Mapping[str, Script]) -> Lab:
             platform=HOSTILE,
             echo=Echo.NONE if script.echo else script.discipline,
             fault=script.fault,
+            transport=transport,
         )
         for name, script in scripts.items()
     ]
     return Lab(devices, shells=shells)
 
 
-async def heard_over_ssh(
+async def heard_over_network(
     lab: Lab,
     name: str,
     commands: Sequence[str],
@@ -233,9 +234,10 @@ async def heard_over_ssh(
     output_limit: int = 1 << 26,
     idle: float = 0.0,
 ) -> Heard:
-    """Open a session over SSH, ask the commands, look once more, hang up."""
+    """Open a session as the device is served, ask the commands, look once more, hang up."""
     settings = Settings(host_keys=HostKeys.OFF, output_limit=output_limit)
-    target: Device = device(name, lab.port(name), platform)
+    transport = lab.devices[name].transport
+    target = replace(device(name, lab.port(name), platform), transport=transport)
     chosen = limits or Timeouts()
     opener = connector(settings=settings)
     return await _heard(lambda: opener.open(target, chosen), commands, chosen, idle)
