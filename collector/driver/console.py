@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -36,7 +37,9 @@ CTRL_E: Final = b"\x05"
 """End of line in readline and in the editors of IOS, NX-OS, EOS, Junos, VRP, Comware and zebra. A
 line editor swallows it; a kernel terminal, which echoes without anybody reading, shows ``^E``."""
 
-MOST_BLANKS: Final = 12
+MOST_BLANKS: Final = 16
+NOT_AGAIN: Final = 5
+"""Lines for which a length of blanks is not used again: a late answer must not fit a new line."""
 SETTLED: Final = 0.12
 """Seconds without a byte after which a greeting is taken to be over; probing checks it."""
 PATIENCE: Final = 0.5
@@ -93,7 +96,7 @@ class Console:
         self._hint = hint
         self._rng = rng
         self._typed_ahead = False
-        self._count = 0
+        self._lengths: deque[int] = deque(maxlen=NOT_AGAIN)
 
     @property
     def certain(self) -> bool:
@@ -368,9 +371,10 @@ class Console:
         return mark, b"".join(self.template.answer(line) for line in lines)
 
     def _blanks(self) -> bytes:
-        """Give a line of blanks of another length than the last one's."""
-        self._count = self._rng.choice([n for n in range(1, MOST_BLANKS + 1) if n != self._count])
-        return b" " * self._count
+        """Give a line of blanks of another length than the last ones': their answers may be due."""
+        fresh = [n for n in range(1, MOST_BLANKS + 1) if n not in self._lengths]
+        self._lengths.append(self._rng.choice(fresh))
+        return b" " * self._lengths[-1]
 
 
 def _shown(line: bytes) -> str:

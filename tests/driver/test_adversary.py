@@ -110,6 +110,10 @@ LATE = {
         *cut(b"\nr1#\r\n\r\nr1#"),
         manner=Manner(echo=Echo.NONE, think=0.4, cuts=((1, 0.0),)),
     ),
+    "one that fits a new probe": one(
+        PLAIN * 15,
+        manner=Manner(prompt=b"\r\n\r\x1b[Kr1>", cuts=((40, 0.2),), chatter=(0.8,)),
+    ),
     "echoed by the kernel meanwhile": one(
         b"r1#\r\nr1#",
         *cut(b"r1#"),
@@ -121,6 +125,6 @@ LATE = {
 
 @pytest.mark.parametrize("case", LATE.values(), ids=LATE)
 def test_an_answer_that_is_late_is_not_taken_for_the_next_one(case: Case) -> None:
-    for dice in range(20):
+    for dice in range(40):
         (outcome,) = judged(replace(case, seed=dice))
         assert outcome.judgement is not Judgement.WRONG, dice
