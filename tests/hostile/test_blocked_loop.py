@@ -92,6 +92,7 @@ async def test_a_run_over_such_devices_ends() -> None:
 async def test_a_banner_that_waits_while_the_loop_is_blocked() -> None:
     """The device is a thread, so that it speaks while nobody listens."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(20)  # a collector that never knocks fails the test; it hangs nobody
     over = threading.Event()
 
     def greet() -> None:
