@@ -268,15 +268,15 @@ class Asking:
         rest = template.block[: len(template.block) - len(block)]
         if rest and b"\n" not in rest and heard.startswith(rest, start):
             start += len(rest)  # readline leaves its paste mode between the return and the output
-        spans, at = [], start
+        spans, at, last = [], start, end - len(block)
         for page, answered in self._pages:
-            rub_out = RUB_OUT.match(heard, answered)
+            rub_out = RUB_OUT.match(heard, answered, last)  # what clears the prompt's line is none
             if not rub_out or clean(bytes(heard[page : rub_out.end()])).strip():
                 raise _DirtyError("pager: it did not erase itself, so it may have been output")
             spans.append((at, page))
             at = rub_out.end()
-        spans.append((at, end - len(block)))
+        spans.append((at, last))
         with memoryview(heard) as view:
-            body = b"".join(view[first:last] for first, last in spans)
+            body = b"".join(view[begin:stop] for begin, stop in spans)
         self.console.stream.forget()
         return body

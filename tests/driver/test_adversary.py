@@ -73,6 +73,16 @@ def test_a_page_is_answered_once_though_its_erasure_comes_alone(echo: Echo, paus
     assert (outcome.judgement, outcome.detail) == (Judgement.WHOLE, "1")
 
 
+@pytest.mark.parametrize("echo", list(Echo))
+@pytest.mark.parametrize("prompt", [b"\r\n\x1b[H\x1b[Jr1>", b"\r\n\r\x1b[Kr1>"])
+def test_what_clears_the_prompts_line_erases_no_page(echo: Echo, prompt: bytes) -> None:
+    """The key is thrown away, so nothing else tells that it was output."""
+    parts = (Part(data=b" --More--"), Part(data=b" \x08\x08\x08", pause=0.06))
+    manner = Manner(prompt=prompt, echo=echo, keeps_typed_ahead=False)
+    (outcome,) = judged(one(b" --More-- \x08\x08\x08", *parts, manner=manner))
+    assert outcome.judgement is not Judgement.WRONG
+
+
 @pytest.mark.parametrize("text", [b"", b"no line end", b"line\r\n", b"\r\n\r\n"])
 @pytest.mark.parametrize("leaves_line", [b"", b"\x1b[?2004l\r"])
 @pytest.mark.parametrize(
