@@ -12,9 +12,19 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a change fails by what it does. Others are looked for with
+# COLLECTOR_EXAMPLES=2000, which also says how many misleading devices the adversary plays.
+settings.register_profile("same", derandomize="COLLECTOR_EXAMPLES" not in os.environ)
+settings.load_profile("same")
 
 ROOT = Path(__file__).parent.parent
-OURS = ("COLLECTOR_REQUIRE_REAL", "COLLECTOR_RECORDINGS")  # said to the tests, not to the collector
+OURS = (
+    "COLLECTOR_REQUIRE_REAL",
+    "COLLECTOR_RECORDINGS",
+    "COLLECTOR_EXAMPLES",
+)  # said to the tests, not to the collector
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -190,7 +190,7 @@ def _is_good(row: DeviceRow) -> bool:
 
 
 def _is_settled(row: DeviceRow) -> bool:
-    if row["status"] == Status.FAILED:
+    if row["status"] in {Status.FAILED, Status.SKIPPED}:
         return row["class"] in _TRIED
     return row["status"] in {Status.OK, Status.PARTIAL}
 

@@ -163,6 +163,8 @@ class _Session(asyncssh.SSHServerSession[bytes]):
             self._channel.write(data)
 
     async def _drain(self) -> None:
+        if not self._channel or self._channel.is_closing():
+            raise EOFError
         await self._room.wait()
 
 

@@ -150,6 +150,8 @@ class TelnetHost(asyncio.Protocol):
             self._transport.write(_BARE_RETURN.sub(b"\r\0", data))
 
     async def _drain(self) -> None:
+        if not self._transport or self._transport.is_closing():
+            raise EOFError
         await self._room.wait()
 
 

@@ -137,7 +137,7 @@ def test_over_telnet(name: str, over_telnet: OverNetwork) -> None:
 def test_no_socket_is_left_open(over_ssh: OverNetwork, over_telnet: OverNetwork) -> None:
     for over in (over_ssh, over_telnet):
         before, after = over.sockets
-        assert before == after
+        assert after <= before  # one of an earlier test may be collected as garbage meanwhile
 
 
 def _check_networked(mode: Mode, heard: Heard) -> None:
