@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,16 +19,18 @@ MEGABYTE = LINE * (1_000_000 // len(LINE))
 
 @asynccontextmanager
 async def longest_stall() -> AsyncIterator[list[float]]:
-    """Measure the longest time for which the loop did not come round."""
-    loop = asyncio.get_running_loop()
+    """Measure the most processor seconds in which the loop did not come round.
+
+    Not seconds of the clock: those are also spent by whatever else the machine does.
+    """
     stalls = [0.0]
 
     async def tick() -> None:
-        before = loop.time()
+        before = time.thread_time()
         while True:
             await asyncio.sleep(0.01)
-            now = loop.time()
-            stalls[0] = max(stalls[0], now - before - 0.01)
+            now = time.thread_time()
+            stalls[0] = max(stalls[0], now - before)
             before = now
 
     ticking = asyncio.create_task(tick())
@@ -50,8 +53,7 @@ async def test_fifty_megabytes_come_whole_and_do_not_hold_up_the_loop() -> None:
         assert len(first.output) == 50 * len(MEGABYTE.replace(b"\r\n", b"\n"))
         assert first.output.count(LINE.replace(b"\r\n", b"\n")) == first.output.count(b"\n")
         assert second.output == VERSION.replace(b"\r\n", b"\n")
-    # The promise is 250 ms, and the benchmark measures it; here the device shares the loop, and
-    # whoever runs the tests may be busy.
+    # The promise is 250 ms; here the emulated device shares the loop.
     assert stalls[0] < 1.0
 
 
