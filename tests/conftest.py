@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-# The same examples in every run, so that a change fails by what it does. Others are looked for with
-# COLLECTOR_EXAMPLES=2000, which also says how many misleading devices the adversary plays.
+# The same examples in every run of the same tests, so that a change fails by what it does; but one
+# file alone plays others, as hypothesis also draws from the constants of all modules loaded.
+# COLLECTOR_EXAMPLES=2000 looks for others, and says how many devices are played.
 settings.register_profile(
     "same",
     derandomize="COLLECTOR_EXAMPLES" not in os.environ,
@@ -85,8 +86,3 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"required by COLLECTOR_REQUIRE_REAL=1, and skipped: {reason}"
     return report
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Play the adversary first: it tells most, and in a process that nothing else has touched."""
-    items.sort(key=lambda item: item.path.name != "test_adversary.py")

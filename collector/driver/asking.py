@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from collector.driver.console import LINE_END, PATIENCE, Console
-from collector.driver.questions import RUB_OUT, is_question, pager_at
+from collector.driver.pages import page_end
+from collector.driver.questions import is_question, pager_at
 from collector.driver.template import ESCAPE, visible
-from collector.driver.terminal import clean
 from collector.errors import DeviceError
 from collector.model import FaultClass, Proof
 
@@ -270,11 +270,12 @@ class Asking:
             start += len(rest)  # readline leaves its paste mode between the return and the output
         spans, at, last = [], start, end - len(block)
         for page, answered in self._pages:
-            rub_out = RUB_OUT.match(heard, answered, last)  # what clears the prompt's line is none
-            if not rub_out or clean(bytes(heard[page : rub_out.end()])).strip():
+            line = heard.rfind(b"\n", at, page) + 1 or at
+            after = page_end(heard, line, page, answered, last)
+            if after is None:
                 raise _DirtyError("pager: it did not erase itself, so it may have been output")
             spans.append((at, page))
-            at = rub_out.end()
+            at = after
         spans.append((at, last))
         with memoryview(heard) as view:
             body = b"".join(view[begin:stop] for begin, stop in spans)

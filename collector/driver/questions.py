@@ -20,15 +20,6 @@ PAGER: Final = re.compile(
 )
 """The pagers met in recordings of many platforms; a platform's data may add its own."""
 
-RUB_OUT: Final = re.compile(
-    rb"(?: {0,2}\x08+ *\x08*"
-    rb"|\x1b\[\d*D *\x1b\[\d*D"
-    rb"|\r?(?:\x1b\[\d*[KJ])+\r?"
-    rb"|\r *\r(?!\n)(?:\x1b\[\d*K)?"
-    rb"|\x1b\[\d*;?\d*[Hm])+"
-)
-"""How a pager erases itself once it was answered."""
-
 PASSWORD: Final = re.compile(
     rb"(?:pass(?:word|code|phrase)[^\n]{0,40}|response)[:?] *$", re.IGNORECASE
 )

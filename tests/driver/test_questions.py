@@ -8,7 +8,6 @@ import pytest
 
 from collector.driver.questions import (
     PASSWORD,
-    RUB_OUT,
     USERNAME,
     is_question,
     offers_a_choice,
@@ -122,25 +121,6 @@ def test_a_pager_is_found_where_it_begins(line: bytes) -> None:
 def test_an_ordinary_line_is_none_of_them(line: bytes) -> None:
     assert not is_question(line)
     assert pager_at(line) is None
-
-
-@pytest.mark.parametrize(
-    "erased",
-    [
-        b"\x08" * 9 + b" " * 9 + b"\x08" * 9,
-        b"\r         \r",
-        b"\r" + b" " * 40 + b"\r\x1b[K",
-        b"\x1b[42D" + b" " * 42 + b"\x1b[42D",
-        b"\r\x1b[K",
-        b"\x1b[2K\r",
-    ],
-)
-def test_a_rub_out_is_matched_whole_and_no_more(erased: bytes) -> None:
-    found = RUB_OUT.match(erased + b"line 25\r\n")
-    assert found is not None
-    assert found[0] == erased
-    assert RUB_OUT.match(b"line 25\r\n") is None
-    assert RUB_OUT.match(b"\r\nline 25") is None
 
 
 def test_no_line_of_any_recording_is_taken_for_one(recordings: Path) -> None:
