@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from collector.driver.console import LINE_END, PATIENCE, Console
+from collector.driver.console import LINE_END, Console
+from collector.driver.learning import PATIENCE
 from collector.driver.pages import page_end
 from collector.driver.questions import is_question, pager_at
-from collector.driver.template import ESCAPE, visible
+from collector.driver.template import ESCAPE, Template, visible
 from collector.errors import DeviceError
 from collector.model import FaultClass, Proof
 
@@ -92,8 +93,8 @@ class Asking:
                 body = await self._once(settle)
             except _DirtyError as dirty:
                 reason, heard = dirty.reason, self.console.stream.last_words()
-                await self._idle_again(reason)
                 settle = max(3 * settle, 2 * dirty.gap, 0.25)
+                await self._idle_again(reason, settle)
             else:
                 proof = self.console.proof if self.probing else None
                 return Whole(
@@ -124,28 +125,35 @@ class Asking:
 
     async def _past_echo(self) -> int:
         """Wait for the command's echo; return where it ends."""
-        stream, echo = self.console.stream, self.console.template.echo(self.command)
-        while (end := self._echo_end(echo)) is None:
+        stream = self.console.stream
+        while (end := self._echo_end()) is None:
+            echo = self.console.template.echo(self.command)
             if not await stream.until(max(len(echo), len(stream.heard) + 1), STALLED):
                 await self._unasked_question()
                 await stream.more()
         return end
 
-    def _echo_end(self, echo: bytes) -> int | None:
+    def _echo_end(self) -> int | None:
         """Find the end of the echo at the start of what was heard; None when more must come."""
         heard = bytes(self.console.stream.heard[: 4 * len(self.command) + 400])
-        template = self.console.template
-        if template.undecided and heard:
-            if heard[:1] in LINE_END:
-                raise _DirtyError("echo: whose its first line end is cannot be told")
-            self.console.template = template = template.owning_line_end()
-        if heard.startswith(template.echo(self.command)):
-            return len(template.echo(self.command))
+        template = self._decided(heard[:1])
+        echo = template.echo(self.command)
+        if heard.startswith(echo):
+            return len(echo)
         if echo.startswith(heard):
             return None
         if not template.echoes:
             raise _DirtyError("echo: the answer does not begin as an idle device's would")
         return self._redrawn_echo_end(heard)
+
+    def _decided(self, first: bytes) -> Template:
+        """Give the template, by the first byte of an answer sure of whose its first line end is."""
+        console = self.console
+        if console.template.undecided and first:
+            if first in LINE_END:
+                raise _DirtyError("echo: whose its first line end is cannot be told")
+            console.template = console.template.owning_line_end()
+        return console.template
 
     def _redrawn_echo_end(self, heard: bytes) -> int | None:
         """Follow the command's letters in order among control bytes: a wrapped or redrawn echo."""
@@ -248,13 +256,23 @@ class Asking:
                 "choose a form of the command that does not ask",
             )
 
-    async def _idle_again(self, reason: str) -> None:
+    async def _idle_again(self, reason: str, settle: float) -> None:
+        """Return when the device has come to rest.
+
+        Where an echo does not prove a read, a prompt in the output may have answered the probe just
+        in time: so it has to stay at rest for as long as the next attempt waits, and prove it anew.
+        """
+        console = self.console
         try:
-            await self.console.resynchronise()
+            await console.resynchronise()
+            while not console.certain and (
+                await console.stream.more(settle) or not await console.prove_idle()
+            ):
+                await console.resynchronise()
         except DeviceError as error:
             if error.fault.fault_class is not FaultClass.TIMEOUT:
                 raise
-            raise self.console.stream.error(
+            raise console.stream.error(
                 FaultClass.INCOMPLETE, f"{reason}; the device did not come to rest in time"
             ) from error
 

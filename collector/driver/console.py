@@ -1,8 +1,8 @@
 """A device's command line: its learned answer to a blank line, and the proof that it is idle.
 
-Owns learning, probing and resynchronising. A probe is a line of a random number of blanks; only a
-device that has read it can have answered with exactly its echo and the prompt, so it had finished
-what it was doing. Refuses to know of commands and platforms.
+Owns probing and resynchronising. A probe is a line of a random number of blanks; only a device that
+has read it can have answered with exactly its echo and the prompt, so it had finished what it was
+doing. Refuses to know of commands and platforms.
 
 The rule was found by trying simpler ones against devices that echo when they read, at once, both or
 never, with outputs full of prompts cut anywhere: a pause after the prompt, or a bare return
@@ -17,21 +17,14 @@ import random
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from collector.driver.questions import is_question, offers_a_choice, pager_at
+from collector.driver.learning import LATE, PATIENCE, SETTLED, TYPED_AHEAD, Learning, a_choice
+from collector.driver.questions import offers_a_choice
 from collector.driver.stream import Stream
-from collector.driver.template import (
-    HOLE,
-    Template,
-    is_erasure,
-    learn,
-    visible,
-    without_begun,
-    without_erasures,
-)
-from collector.model import FaultClass, Proof
+from collector.driver.template import Template, is_erasure, without_begun, without_erasures
+from collector.model import Proof
 
 CTRL_E: Final = b"\x05"
 """End of line in readline and in the editors of IOS, NX-OS, EOS, Junos, VRP, Comware and zebra. A
@@ -40,36 +33,9 @@ line editor swallows it; a kernel terminal, which echoes without anybody reading
 MOST_BLANKS: Final = 16
 NOT_AGAIN: Final = 5
 """Lines for which a length of blanks is not used again: a late answer must not fit a new line."""
-SETTLED: Final = 0.12
-"""Seconds without a byte after which a greeting is taken to be over; probing checks it."""
-PATIENCE: Final = 0.5
-"""Seconds of silence asked for where the echo does not prove that the device has read."""
-LATE: Final = 0.15
-"""Seconds of silence asked for behind answers whose echo does not prove a read; at least as long as
-those answers took, so that one more, which is due, would have come."""
-FIRST_ANSWER: Final = 4.0
 UNANSWERED: Final = 5.0
 """Seconds of silence after which a probe is given up; resynchronising asks anew."""
-ROUNDS_TO_LEARN: Final = 12
-KEY_REFUSED: Final = 2
-"""How often the editor's key may be answered strangely: the device may only have been slow."""
-CARET_E: Final = b"^E"
 LINE_END: Final = (b"\r", b"\n")
-TYPED_AHEAD: Final = 0.6
-"""Seconds in which the second of two lines in one write is answered, if it was not thrown away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """What came for a line of ``blanks``; ``hit``: as foretold; ``both``: for two lines."""
-
-    blanks: int
-    heard: bytes
-    hit: bool
-    both: bool
-
-    def agrees_with(self, other: _Answer) -> Template | None:
-        return learn(self.blanks, self.heard, other.blanks, other.heard)
 
 
 class Console:
@@ -119,55 +85,20 @@ class Console:
         return Proof.PROBE if self.template.echoes else Proof.WEAK
 
     async def learn(self) -> None:
-        """Learn the answer to a blank line; `DeviceError` of class `prompt` where there is none.
-
-        How the first line is answered is guessed from the greeting's last line, else seen. The next
-        come with the editor's key, two in one write where the guess was right: one round trip then
-        shows the echo, the editor and what becomes of typed-ahead input.
-        """
-        await self._greeting()
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        gap, refusals = 0.15, 0 if self._editor_key else KEY_REFUSED
-        before: _Answer | None = None
-        for _ in range(ROUNDS_TO_LEARN):
-            await self._past_pagers(gap)
-            self._refuse_a_question()
-            key = self._editor_key if before and refusals < KEY_REFUSED else b""
-            guess = self._guess(before)
-            pair = bool(key and before and before.hit and guess.echoes)
-            lines = [self._blanks() for _ in range(1 + pair)]
-            mark = self.stream.say(b"".join(line + key + self.newline for line in lines))
-            if not await self.stream.until(mark + 1, FIRST_ANSWER):
-                before = None
-                continue
-            answer = await self._answer(mark, guess, lines, gap)
-            template = before.agrees_with(answer) if before and (answer.hit or not pair) else None
-            if template:
-                self._refuse_a_choice(template)
-                self.template, self.key = template, key if template.echoes else b""
-                late = max(LATE, loop.time() - begun)
-                if not self.certain and await self.stream.more(late):
-                    before = None  # an answer late by one line looks the same until it comes
-                    await self.stream.quiet(PATIENCE)
-                    continue
-                self._typed_ahead = self.certain and (
-                    answer.both if pair else await self._answers_two_lines()
-                )
-                return
-            if key and CARET_E in answer.heard:
-                refusals = KEY_REFUSED  # shown: nobody edits this line
-            elif key and before:  # obeyed or not understood, or it came too slowly: ask once more
-                refusals, before = refusals + 1, replace(before, hit=False)
-            else:
-                before = answer
-            if not answer.hit and CARET_E not in answer.heard:
-                gap = min(gap * 1.6, 1.2)
-        raise self.stream.error(
-            FaultClass.PROMPT,
-            f"no prompt could be learned; the last line is {_shown(self.stream.last_line())}",
-            "check the platform, or what the device shows after login",
+        """Learn the answer to a blank line; `DeviceError` of class `prompt` where there is none."""
+        learning = Learning(
+            self.stream,
+            newline=self.newline,
+            editor_key=self._editor_key,
+            hint=self._hint,
+            blanks=self._blanks,
         )
+        learned = await learning.learned()
+        self.template, self.key = learned.template, learned.key
+        if learned.typed_ahead is None:
+            self._typed_ahead = await self._answers_two_lines()
+        else:
+            self._typed_ahead = learned.typed_ahead
 
     async def renew(self) -> None:
         """Learn a prompt that has changed, its last line being the last of what was heard.
@@ -177,7 +108,8 @@ class Console:
         known = self.template
         renewed = known.ending_in(self.stream.last_line())
         if renewed:
-            self._refuse_a_choice(renewed)
+            if offers_a_choice(renewed.prompt):
+                raise self.stream.error(*a_choice(renewed))
             self.template = renewed
             if await self.prove_idle():
                 return
@@ -261,75 +193,6 @@ class Console:
                 missed += 1
             gap = min(gap * 1.7, 3.0)
 
-    async def _greeting(self) -> None:
-        """Wait for the first words to be over; knock once where there are none."""
-        stream = self.stream
-        if not stream.heard and not await stream.more(3.0):
-            stream.say(self.newline)
-            await stream.more()
-        while not self._hinted():
-            if not await stream.more(SETTLED):
-                return
-
-    def _hinted(self) -> bool:
-        """Tell whether a prompt of the shape that the user gave stands at the end."""
-        line = visible(self.stream.last_line()).decode("utf-8", "replace")
-        return self._hint is not None and self._hint.search(line) is not None
-
-    async def _past_pagers(self, gap: float) -> None:
-        """Answer a long greeting's pager, or a console that waits for a key."""
-        while pager_at(self.stream.last_line()) is not None:
-            self.stream.say(
-                b" " if b"return" not in self.stream.last_line().lower() else self.newline
-            )
-            await self.stream.quiet(gap)
-
-    def _refuse_a_question(self) -> None:
-        line = self.stream.last_line()
-        if is_question(line):
-            raise self.stream.error(
-                FaultClass.PROMPT,
-                f"the device asks a question at login: {_shown(line)}",
-                "log in by hand once and answer it, or have the device not ask",
-            )
-
-    def _refuse_a_choice(self, template: Template) -> None:
-        if offers_a_choice(template.prompt):
-            raise self.stream.error(
-                FaultClass.PROMPT,
-                f"the device shows no prompt but a choice: {_shown(template.prompt)}",
-                "have the account begin at a command line",
-            )
-
-    def _guess(self, before: _Answer | None) -> Template:
-        """Guess the next answer: the last one, or the usual one, so that no time is waited away."""
-        if before is None:
-            return Template.of((HOLE, b"\r\n" + self.stream.last_line()))
-        head, blanks, tail = before.heard.partition(b" " * before.blanks)
-        return Template.of((head, HOLE, tail) if blanks else (before.heard,))
-
-    async def _answer(self, mark: int, guess: Template, lines: list[bytes], gap: float) -> _Answer:
-        """Wait for the foretold answers to one or two lines, else for quiet behind a prompt."""
-        stream = self.stream
-        one = guess.answer(lines[0])
-        expected = b"".join(map(guess.answer, lines))
-        silent = not await stream.until(mark + len(expected), gap)
-        if silent and expected.startswith(guess.normal(bytes(stream.heard[mark:]))):
-            patience = TYPED_AHEAD if stream.heard[mark:] == one else FIRST_ANSWER
-            await stream.until(mark + len(expected), patience)
-        if not visible(stream.last_line()).strip():
-            silent = not await stream.more(FIRST_ANSWER)  # an echo, or a part: it is still at it
-        if not silent and stream.heard[mark:] != expected:
-            await stream.quiet(gap)
-        heard = guess.normal(bytes(stream.heard[mark:]))
-        both = heard == expected != one
-        return _Answer(
-            blanks=len(lines[0]),
-            heard=one if both else heard,
-            hit=heard in (one, expected),
-            both=both,
-        )
-
     async def _answers_two_lines(self) -> bool:
         """Find out whether two lines in one write are answered; some drop what is typed ahead."""
         self._typed_ahead = True
@@ -375,9 +238,3 @@ class Console:
         fresh = [n for n in range(1, MOST_BLANKS + 1) if n not in self._lengths]
         self._lengths.append(self._rng.choice(fresh))
         return b" " * self._lengths[-1]
-
-
-def _shown(line: bytes) -> str:
-    """Give a device's line for a message: printable, short."""
-    text = visible(line)[-60:].decode("utf-8", "replace").strip()
-    return repr("".join(char if char.isprintable() else "?" for char in text))

@@ -124,6 +124,14 @@ LATE = {
         PLAIN * 15,
         manner=Manner(prompt=b"\r\n\r\x1b[Kr1>", cuts=((40, 0.2),), chatter=(0.8,)),
     ),
+    "a probe answered by the output while asking again": one(
+        b"r1#r1#r1#r1#\r\nline one\r\nline two",
+        Part(data=b"r1#"),
+        Part(data=b"r1#r1#", pause=0.6),
+        Part(data=b"r1#", pause=0.6),
+        Part(data=b"\r\nline one\r\nline two", pause=0.6),
+        manner=Manner(prompt=b"\r\nr1#", echo=Echo.AT_ONCE, chatter=(0.0,)),
+    ),
     "echoed by the kernel meanwhile": one(
         b"r1#\r\nr1#",
         *cut(b"r1#"),
