@@ -121,7 +121,9 @@ def test_what_is_revoked_for_a_port_counts_without_another_entry(path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "line", ["nonsense", "@trusted r1 ssh-ed25519 AAAA", f"|1|bad {public(KEY)}"]
+    "line",
+    ["nonsense", "@trusted r1 ssh-ed25519 AAAA", f"|1|bad {public(KEY)}"],
+    ids=["one word", "unknown marker", "bad hash"],
 )
 def test_a_line_that_is_no_entry_is_named(path: Path, line: str) -> None:
     with pytest.raises(InputError) as caught:
