@@ -20,7 +20,7 @@ lint:
 	.venv/bin/python -m mypy
 
 test: lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 format:
 	@tools/venv.sh dev

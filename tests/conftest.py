@@ -86,3 +86,10 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"required by COLLECTOR_REQUIRE_REAL=1, and skipped: {reason}"
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are spread over processes, keep a file's together, and all of the real layer."""
+    for item in items:
+        real = item.get_closest_marker("real") is not None
+        item.add_marker(pytest.mark.xdist_group("real" if real else str(item.path)))
