@@ -31,6 +31,8 @@ from collector.model import (
 class Thinker:
     """A connector and its session: each answer takes a while and is always good."""
 
+    algorithms = None
+
     def __init__(self, think: float) -> None:
         self._think = think
 

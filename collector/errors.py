@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from collector.model import Fault, FaultClass, Phase
+from collector.model import Algorithms, Fault, FaultClass, Phase
 
 
 class Exit(IntEnum):
@@ -72,7 +72,10 @@ class DeviceError(CollectorError):
     """A device could not be worked with any further.
 
     ``fault`` says why; ``evidence`` is the last of what the device had said (bytes, raw).
+    ``algorithms`` is set where the key exchange was done before that.
     """
+
+    algorithms: Algorithms | None = None
 
     def __init__(self, fault: Fault, evidence: bytes = b"") -> None:
         super().__init__(f"{fault.fault_class} ({fault.phase}): {fault.message}")

@@ -96,6 +96,14 @@ class Transport(StrEnum):
     TELNET = "telnet"
 
 
+class SshProfile(StrEnum):
+    """Which algorithms an SSH server may be met with; each has those of the one before it."""
+
+    MODERN = "modern"
+    DEFAULT = "default"
+    LEGACY = "legacy"
+
+
 class HostKeys(StrEnum):
     """What is done about an SSH server whose key is not known yet."""
 
@@ -200,6 +208,7 @@ class Device:
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     proof: ProofLevel = ProofLevel.FULL
+    ssh_profile: SshProfile = SshProfile.DEFAULT
 
 
 def is_one_line(command: str) -> bool:
@@ -242,6 +251,20 @@ class CommandResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithms:
+    """What an SSH connection was protected with, by the names that SSH gives them.
+
+    ``host_key`` is the kind of signature by which the server proved its key. ``cipher`` and ``mac``
+    are two, with a comma, where the directions differ; ``mac`` is ``implicit`` in some ciphers.
+    """
+
+    kex: str
+    host_key: str
+    cipher: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """A device and the commands to be asked of it, in order.
 
@@ -258,7 +281,8 @@ class DeviceResult:
     """One device's end: always a value, never an exception.
 
     ``started`` is UTC, ``duration`` seconds of a monotonic clock. ``evidence`` is the last of what
-    the device said when it failed, empty otherwise.
+    the device said when it failed, empty otherwise. ``algorithms``: of the last key exchange that
+    was done; None over telnet, and where there was none.
     """
 
     device: Device
@@ -269,3 +293,4 @@ class DeviceResult:
     fault: Fault | None = None
     attempts: int = 1
     evidence: bytes = field(default=b"", repr=False)
+    algorithms: Algorithms | None = None

@@ -55,6 +55,8 @@ class Script:
 
 
 class Answers:
+    algorithms = None
+
     def __init__(self, *, partial: bool) -> None:
         self.partial = partial
 

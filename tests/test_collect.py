@@ -56,6 +56,8 @@ BREAKER = Fault(fault_class=FaultClass.AUTH_BREAKER, phase=Phase.AUTH, message="
 class Script:
     """A connector whose devices do as they are told: fail with a fault, hang, wait, or answer."""
 
+    algorithms = None
+
     def __init__(self, **devices: Fault | str) -> None:
         self.devices = devices
         self.opened: list[str] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from collector.inventory import Inventory
     from collector.lab import Lab, LabDevice
-    from collector.model import Device
+    from collector.model import Device, SshProfile
 
 
 def lab(
@@ -36,9 +36,12 @@ def lab(
 
 
 def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice]:
-    """Turn inventory devices into emulated ones that take the credentials of the inventory."""
+    """Turn inventory devices into emulated ones that take the credentials of the inventory.
+
+    One with ``ssh_profile: legacy`` is emulated with nothing but outdated algorithms.
+    """
     from collector.credentials import Credentials
-    from collector.lab import LabDevice
+    from collector.lab import OUTDATED, LabDevice, Offers
 
     credentials = Credentials(inventory.credentials, os.environ)
     credentials.check({device.credential for device in devices})
@@ -55,6 +58,7 @@ def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice
                 username=credential.username,
                 password=credential.password,
                 enable=credential.enable or "",
+                offers=OUTDATED if device.ssh_profile is SshProfile.LEGACY else Offers(),
             )
         )
     return emulated

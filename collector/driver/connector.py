@@ -23,13 +23,13 @@ from collector.credentials import Credential, Credentials
 from collector.driver import login, ssh, telnet
 from collector.driver.agent import agent_keys
 from collector.driver.console import CTRL_E, Console
-from collector.driver.faults import translate
+from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts
 from collector.driver.resolving import Address, Resolver, connected
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
 from collector.errors import DeviceError
-from collector.model import Device, FaultClass, Phase, Timeouts, Transport
+from collector.model import Algorithms, Device, FaultClass, Phase, Timeouts, Transport
 from collector.platforms import Platform
 from collector.settings import Settings
 
@@ -110,13 +110,20 @@ class _Opening:
         except asyncio.CancelledError:
             await self._give_up()
             raise
-        except DeviceError:
+        except DeviceError as error:
             await self._give_up()
+            error.algorithms = self._algorithms
             raise
         # Every library below raises its own kinds: translated here, once.
         except Exception as error:
             await self._give_up()
-            raise self._fault(error) from error
+            fault = self._fault(error)
+            fault.algorithms = self._algorithms
+            raise fault from error
+
+    @property
+    def _algorithms(self) -> Algorithms | None:
+        return self._client.algorithms if self._client else None
 
     async def _opened(self) -> DeviceSession:
         credential = _known_as(
@@ -133,7 +140,11 @@ class _Opening:
         if self._limit:
             self._limit.reschedule(None)
         return DeviceSession(
-            console, self._platform, proof=self._device.proof, hang_up=self._link.hang_up
+            console,
+            self._platform,
+            proof=self._device.proof,
+            hang_up=self._link.hang_up,
+            algorithms=self._algorithms,
         )
 
     async def _ssh(self, addresses: list[Address], credential: Credential) -> _Link:
@@ -143,7 +154,10 @@ class _Opening:
             sock = await connected(addresses, self._timeouts.connect)
             self._client = ssh.Client(self._device, self._shared.known, self._enter)
             seconds = self._timeouts.connect + self._timeouts.login
-            options = {**ssh.options(self._client, credential, keys, seconds=seconds), "sock": sock}
+            options = ssh.options(
+                self._device, self._shared.known, self._client, credential, keys, seconds=seconds
+            )
+            options["sock"] = sock
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
             self._link = _Link(driver, sock, self._client)
             await driver.open()
@@ -232,6 +246,8 @@ class _Opening:
                 hint=f"try the device by hand; raise timeouts.{limit} if it is slow",
             )
         fault = translate(error, self._phase)
+        if self._client and self._phase is Phase.KEX:
+            fault = kex_fault(fault, self._client.offer(), self._device.ssh_profile)
         if fault.fault_class is FaultClass.INTERNAL:
             log.debug("untranslated error", exc_info=error)
         return DeviceError(fault)

@@ -16,8 +16,9 @@ from typing import Final
 import asyncssh
 from scrapli import exceptions as scrapli
 
+from collector.driver.algorithms import KINDS, Suite, missing
 from collector.errors import DeviceError
-from collector.model import Fault, FaultClass, Phase
+from collector.model import Fault, FaultClass, Phase, SshProfile
 
 _BEFORE_LOGIN: Final = frozenset({Phase.CONNECT, Phase.KEX})
 _OWN_LIMITS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -75,19 +76,18 @@ _HINTS: Final = {
 }
 _OWN_LIMIT: Final = "raise this machine's limit of open files, or lower limits.sessions"
 
-_NOTHING_SHARED: Final = re.compile(
-    r"No matching (?P<kind>.+?) algorithm found, sent \S+ and received (?P<offered>\S+)"
-)
-"""asyncssh's words, the device's offer last."""
-_NO_ALGORITHM: Final = ("ext-info-", "kex-strict-")
-"""Marks that travel in the list of key exchanges (RFC 8308, OpenSSH's PROTOCOL)."""
 _WANTED: Final = {
-    "key exchange": "diffie-hellman-group14-sha256",
-    "encryption": "aes128-ctr",
-    "MAC": "hmac-sha2-256",
-    "compression": "none",
+    "kex": "diffie-hellman-group14-sha256",
+    "host_key": "rsa-sha2-256",
+    "cipher": "aes128-ctr",
+    "mac": "hmac-sha2-256",
 }
-"""By kind of algorithm: one that old software has and asyncssh still offers."""
+"""By kind of algorithm: a modern one that old software has most often."""
+_WIDER: Final = {
+    SshProfile.MODERN: (SshProfile.DEFAULT, SshProfile.LEGACY),
+    SshProfile.DEFAULT: (SshProfile.LEGACY,),
+    SshProfile.LEGACY: (),
+}
 
 
 def translate(error: BaseException, phase: Phase) -> Fault:
@@ -95,15 +95,32 @@ def translate(error: BaseException, phase: Phase) -> Fault:
     cause = first_cause(error)
     if isinstance(cause, DeviceError):
         return cause.fault
-    if isinstance(cause, asyncssh.KeyExchangeFailed) and (
-        found := _NOTHING_SHARED.search(str(cause))
-    ):
-        return _nothing_shared(found["kind"], found["offered"], phase)
     fault_class, message = _classified(cause, phase)
     if fault_class is FaultClass.HOSTKEY:
         phase = Phase.HOSTKEY  # asyncssh tells it as a part of the key exchange
     hint = _OWN_LIMIT if _is_own_limit(cause) else _HINTS.get(fault_class, "")
     return Fault(fault_class=fault_class, phase=phase, message=message, hint=hint)
+
+
+def kex_fault(fault: Fault, offer: Suite | None, profile: SshProfile) -> Fault:
+    """Give the fault again in terms of what the device offers, where nothing of it is shared.
+
+    Some devices say so and some just hang up; both have said before what they offer. The way out is
+    another profile only where with that one everything would be shared.
+    """
+    kinds = [*missing(profile, offer)] if offer else []
+    if not offer or not kinds:
+        return fault
+    kind, wider = kinds[0], [each for each in _WIDER[profile] if not [*missing(each, offer)]]
+    named = ", ".join(getattr(offer, kind)) or "nothing"
+    renew = f"enable another {KINDS[kind]} algorithm on the device (most have {_WANTED[kind]})"
+    way_out = f"set ssh_profile: {wider[0]} for it; better, " if wider else ""
+    return Fault(
+        fault_class=FaultClass.KEX,
+        phase=Phase.KEX,
+        message=f"no {KINDS[kind]} algorithm is shared: the device offers only {_printable(named)}",
+        hint=f"{way_out}{renew}, or renew its software",
+    )
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -113,19 +130,6 @@ def first_cause(error: BaseException) -> BaseException:
     ) and not isinstance(cause, asyncio.CancelledError):
         error = cause
     return error
-
-
-def _nothing_shared(kind: str, offered: str, phase: Phase) -> Fault:
-    """Name what the device offers: the list that was sent to it is long, and known."""
-    named = [name for name in offered.split(",") if not name.startswith(_NO_ALGORITHM)]
-    offer = _printable(", ".join(named))
-    return Fault(
-        fault_class=FaultClass.KEX,
-        phase=phase,
-        message=f"no {kind} algorithm is shared: the device offers only {offer}",
-        hint=f"enable another {kind} algorithm on the device (most have "
-        f"{_WANTED.get(kind, 'one')}), or renew its software",
-    )
 
 
 def _classified(cause: BaseException, phase: Phase) -> tuple[FaultClass, str]:

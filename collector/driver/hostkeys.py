@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -71,6 +72,12 @@ class KnownHosts:
     def entries_for(self, host: str, port: int) -> tuple[asyncssh.SSHKey, ...]:
         """Give all plain host keys on file for a host and port."""
         return tuple(self._known.match(_named(host, port), "", None)[0])
+
+    def kinds_for(self, host: str, port: int) -> tuple[tuple[str, ...], bool]:
+        """Give the kinds of a host's trusted keys, and whether an authority may vouch for one."""
+        matched: Any = self.match(host, "", None if port == SSH_PORT else port)
+        kinds = (kind.decode() for key in matched[0] for kind in key.sig_algorithms)
+        return tuple(kinds), bool(matched[1])
 
     def line_of(self, host: str, port: int, key: asyncssh.SSHKey) -> int:
         """Give the number of the line that holds a key for a host; 0 where there is none."""

@@ -7,6 +7,7 @@ needed, none is obtained and none is sent. Refuses to know why anybody wants to 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from enum import StrEnum
 import asyncssh
 
 from collector.driver import ssh
-from collector.driver.faults import translate
+from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.driver.resolving import Resolver, connected
 from collector.errors import InputError
@@ -73,6 +74,7 @@ async def _scanned(
     device: Device, known: KnownHosts, resolver: Resolver, seconds: float
 ) -> Scanned:
     phase = Phase.RESOLVE
+    witness = ssh.Witness()
     try:
         async with asyncio.timeout(seconds):
             addresses = await resolver.addresses(device.host, device.port)
@@ -80,25 +82,37 @@ async def _scanned(
             sock = await connected(addresses, seconds)
             phase = Phase.KEX
             try:
-                key = await asyncssh.get_server_host_key(
-                    device.host,  # said, as a socket that was reset cannot be asked for its peer
-                    device.port,
-                    sock=sock,
-                    config=None,
-                    kex_algs=ssh.FAST_KEX,
-                    server_host_key_algs=_algorithms(device, known),
-                )
+                key = await _shown(device, known, witness, sock)
             finally:
                 sock.close()
     except TimeoutError:
         message = f"no host key came within {seconds:g} s"
         return _unknown(device, Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message))
     except Exception as error:  # noqa: BLE001 - every library has kinds of its own: see translate
-        return _unknown(device, translate(error, phase))
+        fault = translate(error, phase)
+        return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile))
     if key is None:
         message = "the server showed no host key"
         return _unknown(device, Fault(fault_class=FaultClass.KEX, phase=phase, message=message))
     return _judged(device, known, key)
+
+
+async def _shown(
+    device: Device, known: KnownHosts, witness: ssh.Witness, sock: socket.socket
+) -> asyncssh.SSHKey | None:
+    """Ask for the kind of key that is on file first: a server may have several."""
+    chosen = ssh.cryptography(device, known)
+    asked = {name: chosen.pop(name) for name in ("kex_algs", "server_host_key_algs")}
+    return await asyncssh.get_server_host_key(
+        device.host,  # said, as a socket that was reset cannot be asked for its peer
+        device.port,
+        sock=sock,
+        config=None,
+        options=asyncssh.SSHClientConnectionOptions(
+            client_factory=lambda: witness, config=None, client_keys=None, **chosen
+        ),
+        **asked,
+    )
 
 
 def _judged(device: Device, known: KnownHosts, key: asyncssh.SSHKey) -> Scanned:
@@ -123,16 +137,6 @@ def _judged(device: Device, known: KnownHosts, key: asyncssh.SSHKey) -> Scanned:
         fingerprint=shown,
         on_file=tuple(map(fingerprint, on_file)),
     )
-
-
-def _algorithms(device: Device, known: KnownHosts) -> str:
-    """Ask for the kind of key that is on file first: a server may have several."""
-    kinds = [
-        algorithm.decode()
-        for key in known.entries_for(device.host, device.port)
-        for algorithm in key.sig_algorithms
-    ]
-    return "^" + ",".join(kinds) if kinds else ssh.HOST_KEYS
 
 
 def _unknown(device: Device, fault: Fault) -> Scanned:

@@ -17,6 +17,7 @@ from collector.driver.reading import Reading, read
 from collector.errors import DeviceError
 from collector.model import (
     EVIDENCE_KEPT,
+    Algorithms,
     CommandResult,
     CommandStatus,
     Fault,
@@ -41,7 +42,9 @@ class DeviceSession:
         *,
         proof: ProofLevel,
         hang_up: Callable[[], Awaitable[None]],
+        algorithms: Algorithms | None = None,
     ) -> None:
+        self.algorithms = algorithms
         self._console = console
         self._platform = platform
         self._probing = proof is ProofLevel.FULL

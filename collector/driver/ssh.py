@@ -6,37 +6,61 @@ attempt per credential. Refuses to know of prompts and commands.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncssh
 
 from collector.credentials import Credential
+from collector.driver.algorithms import Suite, agreed, host_keys, offered, suite
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.errors import DeviceError, InputError
-from collector.model import Device, FaultClass, HostKeys, Phase
+from collector.model import Algorithms, Device, FaultClass, HostKeys, Phase, SshProfile
 
-FAST_CIPHER: Final = "^aes128-gcm@openssh.com"
-"""First in the list, all others after it: 0.7 of the processor time of asyncssh's own first."""
-FAST_KEX: Final = "^curve25519-sha256,curve25519-sha256@libssh.org"
-"""First in the list: 2.1 ms a handshake against 2.9 for asyncssh's first, 7.5 for group 16."""
-HOST_KEYS: Final = (
-    "+ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
-    ",rsa-sha2-512,rsa-sha2-256,ssh-rsa"
-)
-"""Behind the kinds on file for a host, so that a device whose key is now of another kind is told as
-that, and not as one with which no algorithm is shared."""
+# It is for those who choose algorithms, which the device does; it would come out on the terminal.
+warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
+
 SCREEN: Final = (511, 1000)
 """Columns and rows asked for: wide enough that no echo wraps."""
 
 
-class Client(asyncssh.SSHClient):
-    """What asyncssh calls while it connects: tells the phase, decides about the host's key."""
+class Witness(asyncssh.SSHClient):
+    """What asyncssh calls while it connects; keeps the connection, and what was agreed on in it."""
+
+    connection: asyncssh.SSHClientConnection | None = None
+    algorithms: Algorithms | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """Keep the connection, so that it can be cut whenever the opening is given up."""
+        self.connection = conn
+
+    def begin_auth(self, username: str) -> None:
+        """Note what was agreed on: the key exchange is done, and no other one has begun."""
+        del username
+        with suppress(ValueError):  # another asyncssh may keep the offers elsewhere
+            self.algorithms = agreed(self._said("client"), self._said("server"))
+
+    def offer(self) -> Suite | None:
+        """Give what the server has offered; None where it has not said that yet."""
+        try:
+            return offered(self._said("server"))
+        except ValueError:
+            return None
+
+    def _said(self, end: str) -> bytes:
+        # asyncssh has no name for it, and tells of the key exchange in its debug log alone.
+        said: bytes = getattr(self.connection, f"_{end}_kexinit", b"")
+        return said
+
+
+class Client(Witness):
+    """Beside that, tells the phase and decides about the host's key."""
 
     def __init__(
         self, device: Device, known: KnownHosts, on_phase: Callable[[Phase], None]
     ) -> None:
-        self.connection: asyncssh.SSHClientConnection | None = None
         self.refusal: DeviceError | None = None
         self._device = device
         self._known = known
@@ -48,8 +72,8 @@ class Client(asyncssh.SSHClient):
         return None if self._known.policy is HostKeys.OFF else self._known.match
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        """Keep the connection, so that it can be cut whenever the opening is given up."""
-        self.connection = conn
+        """Mark that the peer has answered."""
+        super().connection_made(conn)
         self._on_phase(Phase.KEX)
 
     def validate_host_public_key(
@@ -86,7 +110,7 @@ class Client(asyncssh.SSHClient):
 
         Whoever is told may object: then it ends here, and no credential is sent.
         """
-        del username
+        super().begin_auth(username)
         try:
             self._on_phase(Phase.AUTH)
         except DeviceError as error:
@@ -101,7 +125,22 @@ class Client(asyncssh.SSHClient):
         self.refusal = DeviceError.of(FaultClass.HOSTKEY, Phase.HOSTKEY, message, hint=hint)
 
 
+def cryptography(device: Device, known: KnownHosts) -> dict[str, Any]:
+    """Give the algorithms that a device may be met with, as asyncssh's arguments."""
+    profile = device.ssh_profile
+    chosen = suite(profile)
+    kinds, certified = known.kinds_for(device.host, device.port)
+    return {
+        "kex_algs": chosen.kex,
+        "encryption_algs": chosen.cipher,
+        "mac_algs": chosen.mac,
+        "server_host_key_algs": host_keys(profile, kinds, certified=certified),
+    }
+
+
 def options(
+    device: Device,
+    known: KnownHosts,
     client: Client,
     credential: Credential,
     keys: Sequence[asyncssh.SSHKey | asyncssh.SSHKeyPair],
@@ -114,6 +153,7 @@ def options(
     home folder. A password is sent once: asyncssh drops it after use, so that a rejected one is
     not repeated by another method.
     """
+    modern = device.ssh_profile is SshProfile.MODERN
     methods = ["publickey"] if keys else []
     if credential.password is not None:
         methods += ["password", "keyboard-interactive"]
@@ -126,9 +166,8 @@ def options(
         "preferred_auth": methods,
         "agent_path": None,
         "config": None,
-        "encryption_algs": FAST_CIPHER,
-        "kex_algs": FAST_KEX,
-        "server_host_key_algs": HOST_KEYS,
+        "signature_algs": suite(SshProfile.MODERN).host_key if modern else (),
+        **cryptography(device, known),
         "login_timeout": seconds,
         "term_size": SCREEN,
     }

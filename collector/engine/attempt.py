@@ -70,10 +70,12 @@ async def _open(
             session = await connector.open(visit.device, limits, approach.enter)
     except DeviceError as error:
         approach.failed(error.fault)
+        visit.algorithms = error.algorithms or visit.algorithms
         raise
     except TimeoutError as error:
         raise DeviceError(_late(visit.phase, f"no session within {seconds:g} s")) from error
     approach.opened()
+    visit.algorithms = session.algorithms or visit.algorithms
     return session
 
 

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from collector.model import CommandResult, Device, Phase, Timeouts
+from collector.model import Algorithms, CommandResult, Device, Phase, Timeouts
 
 
 class Session(Protocol):
     """One device, logged in to and ready for commands, used by one task at a time."""
+
+    @property
+    def algorithms(self) -> Algorithms | None:
+        """What the connection is protected with; None over telnet."""
+        ...
 
     async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         """Ask one command, within ``timeout`` seconds; under ``least`` bytes it is suspect.

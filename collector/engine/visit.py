@@ -12,6 +12,7 @@ from datetime import datetime
 
 from collector.engine.session import Clock
 from collector.model import (
+    Algorithms,
     Assignment,
     CommandResult,
     CommandStatus,
@@ -52,6 +53,7 @@ class Visit:
     cancelled: bool = False
     phase: Phase = Phase.CONNECT
     spent: float = 0.0
+    algorithms: Algorithms | None = None
     started: datetime | None = None
     _underway: bool = False
     _first: float = 0.0
@@ -163,6 +165,7 @@ class Visit:
             fault=fault,
             attempts=self.attempts,
             evidence=self.evidence,
+            algorithms=self.algorithms,
         )
 
     def _cut(self, status: CommandStatus, fault: Fault, evidence: bytes) -> None:

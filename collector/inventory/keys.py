@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from collector.document.keys import Closed, Seconds, Section, Word
-from collector.model import ProofLevel, Timeouts, Transport
+from collector.model import ProofLevel, SshProfile, Timeouts, Transport
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
 
@@ -70,6 +70,19 @@ class SharedKeys(Closed):
     tags: Annotated[dict[str, str], Section] = Field(default_factory=dict)
     timeouts: Annotated[TimeoutKeys, Section] = Field(default_factory=lambda: _NO_TIMEOUTS)
     proof: ProofLevel = ProofLevel.FULL
+    ssh_profile: SshProfile = SshProfile.DEFAULT
+
+
+def _not_for_all(profile: SshProfile) -> SshProfile:
+    if profile is SshProfile.LEGACY:
+        raise ValueError("legacy is not for all devices: say it of the device or group in need")
+    return profile
+
+
+class DefaultKeys(SharedKeys):
+    """What holds for every device; weak algorithms are not among it."""
+
+    ssh_profile: Annotated[SshProfile, AfterValidator(_not_for_all)] = SshProfile.DEFAULT
 
 
 class DeviceKeys(SharedKeys):
@@ -131,7 +144,7 @@ class CredentialKeys(Closed):
 class InventoryKeys(Closed):
     """The whole file."""
 
-    defaults: Annotated[SharedKeys, Section] = SharedKeys()
+    defaults: Annotated[DefaultKeys, Section] = DefaultKeys()
     credentials: Annotated[dict[str, CredentialKeys], Section] = Field({})
     groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = Field({})
     devices: Annotated[dict[str, Annotated[DeviceKeys, Section]], Section]

@@ -48,7 +48,7 @@ from collector.inventory.keys import (
     SourceKeys,
     schema,
 )
-from collector.model import Device, ProofLevel, Transport
+from collector.model import Device, ProofLevel, SshProfile, Transport
 
 _PORTS: Final = {Transport.SSH: 22, Transport.TELNET: 23}
 _OWN: Final = frozenset({"host", "groups"})  # of the device alone
@@ -324,6 +324,7 @@ def _device(name: str, host: str, groups: tuple[str, ...], merged: Mapping[str, 
         tags=MappingProxyType(merged.get("tags", _NOTHING)),
         timeouts=MappingProxyType(merged.get("timeouts", _NOTHING)),
         proof=merged.get("proof", ProofLevel.FULL),
+        ssh_profile=merged.get("ssh_profile", SshProfile.DEFAULT),
     )
 
 

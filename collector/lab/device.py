@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from collector.lab.terminal import Echo, Pace
 from collector.model import Transport
 
-__all__ = ["DeviceStats", "LabDevice", "LabFault", "TelnetLogin"]
+__all__ = ["OUTDATED", "DeviceStats", "LabDevice", "LabFault", "Offers", "TelnetLogin"]
 
 _LINES_KEPT = 10_000  # `collector lab` may serve for weeks
 
@@ -59,6 +60,28 @@ class TelnetLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """The algorithms of a device's SSH server; an empty kind is asyncssh's own.
+
+    A device whose ``host_key`` is not empty has a key of its own, of that kind.
+    """
+
+    kex: tuple[str, ...] = ()
+    host_key: tuple[str, ...] = ()
+    cipher: tuple[str, ...] = ()
+    mac: tuple[str, ...] = ()
+
+
+OUTDATED: Final = Offers(
+    kex=("diffie-hellman-group1-sha1",),
+    host_key=("ssh-rsa",),
+    cipher=("aes128-cbc", "3des-cbc"),
+    mac=("hmac-sha1", "hmac-md5"),
+)
+"""What routers of the years around 2005 offer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabDevice:
     """A device to emulate on loopback.
 
@@ -69,7 +92,7 @@ class LabDevice:
     ``faulty_commands``: which commands the faults of output touch; empty for all that print.
     ``privileged``: logged in without a need for enable. ``greeting``: in place of the persona's
     own, before the first prompt. ``chatter``: log lines; each breaks into one output of a session.
-    ``telnet`` counts only where that is the ``transport``.
+    ``telnet`` counts only where that is the ``transport``, ``offers`` only over SSH.
     """
 
     name: str
@@ -94,6 +117,7 @@ class LabDevice:
     pace: Pace = field(default_factory=Pace)
     fault: LabFault = LabFault.NONE
     faulty_commands: tuple[str, ...] = ()
+    offers: Offers = field(default_factory=Offers)
 
 
 @dataclass(slots=True, kw_only=True)

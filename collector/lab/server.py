@@ -19,11 +19,11 @@ from typing import Any, Self
 import asyncssh
 
 from collector.errors import InputError
-from collector.lab.device import DeviceStats, LabDevice, LabFault
+from collector.lab.device import DeviceStats, LabDevice, LabFault, Offers
 from collector.lab.persona import persona, personas
 from collector.lab.premises import Connection
 from collector.lab.shell import Ending, PersonaShell, Shell, truth
-from collector.lab.ssh import SshHost, options_of
+from collector.lab.ssh import SshHost, new_key, options_of
 from collector.lab.telnet import TelnetHost
 from collector.lab.terminal import Echo, Terminal
 from collector.model import Transport
@@ -138,13 +138,14 @@ class Lab:
         if problems := [each for _, each in bound if isinstance(each, str)]:
             raise InputError(*problems)
         shared = self._host_key or asyncssh.generate_private_key("ssh-ed25519")
-        options = await options_of(shared)
+        usual = await options_of(shared)
         for device, place in bound:
             assert isinstance(place, socket.socket)
-            key = shared
-            if self._key_per_device:
-                key = asyncssh.generate_private_key("ssh-ed25519")
-                options = await options_of(key)
+            key, options, offers = shared, usual, device.offers
+            if self._key_per_device or offers.host_key:
+                key = new_key(offers)
+            if key is not shared or offers != Offers():
+                options = await options_of(key, offers)
             self.host_keys[device.name] = key
             await self._serve(device, place, options)
 

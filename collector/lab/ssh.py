@@ -12,26 +12,47 @@ from typing import Any
 
 import asyncssh
 
-from collector.lab.device import DeviceStats, LabDevice, LabFault
+from collector.lab.device import DeviceStats, LabDevice, LabFault, Offers
 from collector.lab.persona import persona, personas
 from collector.lab.premises import Premises
 from collector.lab.shell import Ending, Shell
 from collector.lab.terminal import Echo, Terminal
 
-__all__ = ["SshHost", "options_of"]
+__all__ = ["SshHost", "new_key", "options_of"]
+
+_ALL = Offers()
 
 
-async def options_of(key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
+async def options_of(
+    key: asyncssh.SSHKey, offers: Offers = _ALL
+) -> asyncssh.SSHServerConnectionOptions:
     """Give what all connections to a device with that host key have in common."""
     options: asyncssh.SSHServerConnectionOptions
     options = await asyncssh.SSHServerConnectionOptions.construct(
-        server_host_keys=[key],
+        server_host_keys=[_pair(key, offers)],
         line_editor=False,
         encoding=None,
         login_timeout=0,  # a device that is slow to answer is a fault to be shown, not cut short
         agent_forwarding=False,
+        kex_algs=offers.kex,
+        encryption_algs=offers.cipher,
+        mac_algs=offers.mac,
     )
     return options
+
+
+def _pair(key: asyncssh.SSHKey, offers: Offers) -> asyncssh.SSHKeyPair:
+    """Give the key with the signatures that are offered: an old device has the oldest alone."""
+    (pair,) = asyncssh.load_keypairs(key)
+    if offers.host_key:
+        pair.host_key_algorithms = [name.encode() for name in offers.host_key]
+    return pair
+
+
+def new_key(offers: Offers) -> asyncssh.SSHKey:
+    """Make a host key of the first kind that is offered."""
+    kind = offers.host_key[0] if offers.host_key else "ssh-ed25519"
+    return asyncssh.generate_private_key("ssh-rsa" if kind.startswith("rsa-") else kind)
 
 
 class SshHost(asyncssh.SSHServer):

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NotRequired, TypedDict
 
 from collector.log import utc
-from collector.model import CommandResult, DeviceResult, Fault, Status
+from collector.model import Algorithms, CommandResult, DeviceResult, Fault, Status, Transport
 
 SCHEMA = 1
 
@@ -37,12 +37,24 @@ CommandRow = TypedDict(
         "duration_s": float,
     },
 )
+
+
+class AlgorithmsRow(TypedDict):
+    """What an SSH connection was protected with."""
+
+    kex: str
+    host_key: str
+    cipher: str
+    mac: str
+
+
 DeviceRow = TypedDict(
     "DeviceRow",
     {
         "name": str,
         "host": str,
         "port": int,
+        "transport": str,
         "platform": str,
         "groups": list[str],
         "status": str,
@@ -53,6 +65,8 @@ DeviceRow = TypedDict(
         "duration_s": float,
         "started": str,
         "proof_level": str,
+        "ssh_profile": str | None,
+        "algorithms": AlgorithmsRow | None,
         "commands": list[CommandRow],
     },
 )
@@ -185,6 +199,7 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
         "name": result.device.name,
         "host": result.device.host,
         "port": result.device.port,
+        "transport": result.device.transport.value,
         "platform": result.device.platform,
         "groups": list(result.device.groups),
         "status": result.status.value,
@@ -195,6 +210,8 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
         "duration_s": seconds(result.duration),
         "started": utc(result.started),
         "proof_level": result.device.proof.value,
+        "ssh_profile": _profile(result),
+        "algorithms": _algorithms(result.algorithms),
         "commands": [
             _command_row(command, kept)
             for command, kept in zip(result.commands, stored, strict=True)
@@ -243,6 +260,17 @@ def _command_row(result: CommandResult, stored: Stored | None) -> CommandRow:
         "attempts": result.attempts,
         "duration_s": seconds(result.duration),
     }
+
+
+def _profile(result: DeviceResult) -> str | None:
+    device = result.device
+    return device.ssh_profile.value if device.transport is Transport.SSH else None
+
+
+def _algorithms(used: Algorithms | None) -> AlgorithmsRow | None:
+    if used is None:
+        return None
+    return {"kex": used.kex, "host_key": used.host_key, "cipher": used.cipher, "mac": used.mac}
 
 
 def _class(fault: Fault | None) -> str | None:

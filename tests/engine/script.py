@@ -14,6 +14,7 @@ from support import warp
 from collector.engine import Breaker, Clock, Enter, collect_devices
 from collector.errors import DeviceError
 from collector.model import (
+    Algorithms,
     Assignment,
     CommandResult,
     CommandStatus,
@@ -65,6 +66,8 @@ async def forever() -> None:
 
 class ScriptedSession:
     """A session of the scripted connector."""
+
+    algorithms: Algorithms | None = None
 
     def __init__(self, script: Script, device: Device) -> None:
         self._script = script
