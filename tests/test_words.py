@@ -26,6 +26,7 @@ WRITTEN: dict[type[StrEnum], str] = {
     model.Transport: "README.md",
     model.ProofLevel: "README.md",
     model.HostKeys: "docs/credentials.md",
+    model.SshProfile: "docs/credentials.md",
 }
 
 

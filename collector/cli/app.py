@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import hostkeys, inventory, lab, platforms, run, schema, stored, verify
+from collector.cli import hostkeys, inventory, lab, platforms, report, run, schema, stored, verify
 from collector.cli.streams import plug_closed, standard_output, tell
 from collector.errors import CollectorError, Exit, InputError
 from collector.log import one_line
@@ -48,6 +48,7 @@ app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("lab")(lab.lab)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(hostkeys.app, name="hostkeys")
+app.add_typer(report.app, name="report")
 app.add_typer(schema.app, name="schema")
 app.command("platforms")(platforms.platforms)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from collector.cli.inventory import read_inventory
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from collector.inventory import Inventory
     from collector.lab import Lab, LabDevice
-    from collector.model import Device, SshProfile
+    from collector.model import Device
 
 
 def lab(
@@ -38,11 +39,13 @@ def lab(
 def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice]:
     """Turn inventory devices into emulated ones that take the credentials of the inventory.
 
-    One with ``ssh_profile: legacy`` is emulated with nothing but outdated algorithms.
+    One with ``ssh_profile: legacy`` offers outdated algorithms alone, but has the key of all.
     """
     from collector.credentials import Credentials
     from collector.lab import OUTDATED, LabDevice, Offers
+    from collector.model import SshProfile
 
+    outdated = replace(OUTDATED, host_key=())
     credentials = Credentials(inventory.credentials, os.environ)
     credentials.check({device.credential for device in devices})
     emulated = []
@@ -58,7 +61,7 @@ def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice
                 username=credential.username,
                 password=credential.password,
                 enable=credential.enable or "",
-                offers=OUTDATED if device.ssh_profile is SshProfile.LEGACY else Offers(),
+                offers=outdated if device.ssh_profile is SshProfile.LEGACY else Offers(),
             )
         )
     return emulated

@@ -113,7 +113,7 @@ def kex_fault(fault: Fault, offer: Suite | None, profile: SshProfile) -> Fault:
         return fault
     kind, wider = kinds[0], [each for each in _WIDER[profile] if not [*missing(each, offer)]]
     named = ", ".join(getattr(offer, kind)) or "nothing"
-    renew = f"enable another {KINDS[kind]} algorithm on the device (most have {_WANTED[kind]})"
+    renew = f"allow another {KINDS[kind]} algorithm on the device (most have {_WANTED[kind]})"
     way_out = f"set ssh_profile: {wider[0]} for it; better, " if wider else ""
     return Fault(
         fault_class=FaultClass.KEX,

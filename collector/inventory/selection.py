@@ -9,7 +9,7 @@ must be in by each. So ``site=ams,site=lon`` with ``!r7`` is both sites without 
 ``core-*``         names that the glob fits (``*``, ``?``, ``[ab]``), upper and lower case apart
 ``group:ams``      devices of a group; a glob will do
 ``site=ams``       devices whose tag has this value; a glob will do
-``platform=x``     the same for name, host, port, platform, credential, transport and group
+``platform=x``     the same for name, host, port, credential, transport, ssh_profile and group
 ``@file``          the terms in a file, one a line, ``#`` starts a comment
 ``!term``          not those
 =================  =================================================================================
@@ -32,7 +32,7 @@ from typing import Final
 
 from collector.document import near
 from collector.errors import InputError, SelectionError
-from collector.model import Device
+from collector.model import Device, Transport
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of an ``@file``; a name for every device of a million fits."""
@@ -45,6 +45,9 @@ _BUILT_IN: Final[dict[str, Callable[[Device], tuple[str, ...]]]] = {
     "platform": lambda device: (device.platform,),
     "credential": lambda device: (device.credential,),
     "transport": lambda device: (device.transport.value,),
+    "ssh_profile": lambda device: (
+        (device.ssh_profile.value,) if device.transport is Transport.SSH else ()
+    ),
     "group": lambda device: device.groups,
 }
 

@@ -13,6 +13,7 @@ from support.program import ROOT, collector
 from collector.credentials import Credentials
 from collector.errors import Exit
 from collector.inventory import load_inventory
+from collector.model import SshProfile
 
 TEXT = (ROOT / "docs/credentials.md").read_text()
 PROGRAM = "#!/bin/sh\necho \"$1 $2 secret\"\necho 'url: x'\n"
@@ -21,9 +22,10 @@ KEYRING = "def get_password(service, username):\n    return f'{service} {usernam
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    block, profiles = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     files = {
         "lab.yaml": block,
+        "profiles.yaml": profiles,
         "secrets/lab": "file secret\n",
         "secrets/passphrase": "passphrase\n",
         "bin/pass": PROGRAM,
@@ -46,6 +48,11 @@ async def test_it_is_good_as_written(tmp_path: Path, environ: dict[str, str]) ->
         "inventory", "check", "-i", "lab.yaml", cwd=tmp_path, environ=with_keyring
     )
     assert (end.status, end.stderr) == (Exit.OK, "")
+
+
+def test_the_profiles_of_the_example(tmp_path: Path, environ: dict[str, str]) -> None:
+    devices = load_inventory(tmp_path / "profiles.yaml", environ=environ).devices
+    assert [each.ssh_profile for each in devices] == [*SshProfile]
 
 
 def test_every_source_is_asked(

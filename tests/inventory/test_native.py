@@ -95,6 +95,32 @@ devices:
     assert (z.platform, dict(z.timeouts), z.groups) == ("linux", {"login": 1}, ())
 
 
+def test_the_ssh_profile_of_a_device_is_its_own_or_its_groups(path: Path) -> None:
+    text = (
+        "defaults: {platform: linux, credential: lab, ssh_profile: modern}\n"
+        "credentials: {lab: {username: a}}\n"
+        "groups: {old: {ssh_profile: legacy}, usual: {ssh_profile: default}}\n"
+        "devices:\n  a: {host: h}\n  b: {host: h, groups: [old]}\n"
+        "  c: {host: h, groups: [old, usual]}\n"
+        "  d: {host: h, groups: [usual], ssh_profile: legacy}\n"
+    )
+    found = devices(path, text)
+    assert [found[name].ssh_profile for name in "abcd"] == ["modern", "legacy", "default", "legacy"]
+    without = text.replace(", ssh_profile: modern", "")
+    assert devices(path, without)["a"].ssh_profile == "default"
+
+
+def test_weak_algorithms_are_for_the_devices_that_need_them_and_not_for_all(path: Path) -> None:
+    text = HEAD.replace("lab}", "lab, ssh_profile: legacy}", 1) + "devices: {a: {host: h}}"
+    (problem,) = problems(path, text)
+    assert problem == (
+        "1:65: defaults.ssh_profile: legacy is not for all devices: "
+        "say it of the device or group in need, found 'legacy'"
+    )
+    (problem,) = problems(path, HEAD + "devices: {a: {host: h, ssh_profile: antique}}")
+    assert "expected modern, default or legacy, found" in problem
+
+
 def test_the_port_follows_the_transport_unless_given(path: Path) -> None:
     text = (
         HEAD + "groups: {old: {transport: telnet}}\n"
@@ -396,6 +422,7 @@ def test_the_schema_is_for_editors() -> None:
         "tags",
         "timeouts",
         "proof",
+        "ssh_profile",
     }
     whole, variable = device["port"]["anyOf"]
     assert whole["maximum"] == 65535

@@ -46,10 +46,12 @@ make_account() {
     cp "$dir/key.pub" "$dir/authorized_keys"
 }
 
-# start_sshd TAG I [FORCECOMMAND]: a server on 127.X.Y.I:2222 with a log of its own.
+# start_sshd TAG I [FORCECOMMAND [LINES]]: a server on 127.X.Y.I:2222 with a log of its own; the LINES of its configuration
+# hold before those here.
 start_sshd() {
     dir=$(place "$1")
     cat >"$dir/sshd$2.conf" <<CONF
+${4:-}
 ListenAddress $(address "$1" "$2"):2222
 HostKey $dir/hostkey
 PidFile $dir/sshd$2.pid

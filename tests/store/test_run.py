@@ -100,6 +100,7 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "name": "r1",
                 "host": "127.0.0.1",
                 "port": 2201,
+                "transport": "ssh",
                 "platform": "linux",
                 "groups": ["ams"],
                 "status": "ok",
@@ -110,6 +111,8 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "duration_s": 1.5,
                 "started": "2026-03-01T07:05:09.000Z",
                 "proof_level": "prompt",
+                "ssh_profile": "default",
+                "algorithms": None,
                 "commands": [
                     {
                         "command": "show version",
