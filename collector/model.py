@@ -53,6 +53,25 @@ class Phase(StrEnum):
     STORE = "store"
 
 
+class Step(StrEnum):
+    """What a device has to pass before a command of it is whole: the order in which it is examined.
+
+    Over telnet there is no `KEX` and no `HOSTKEY`; `CREDENTIALS` and `ENABLE` only where they are
+    in the way.
+    """
+
+    RESOLVE = "resolve"
+    CREDENTIALS = "credentials"
+    TCP = "tcp"
+    KEX = "kex"
+    HOSTKEY = "hostkey"
+    AUTH = "auth"
+    PROMPT = "prompt"
+    ENABLE = "enable"
+    PAGING = "paging"
+    COMMAND = "command"
+
+
 class FaultClass(StrEnum):
     """Why a device or a command is not good: one word with one meaning.
 
@@ -294,3 +313,25 @@ class DeviceResult:
     attempts: int = 1
     evidence: bytes = field(default=b"", repr=False)
     algorithms: Algorithms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """How one step went, in seconds; without a ``fault`` it is passed."""
+
+    step: Step
+    duration: float
+    detail: str = ""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """A device's steps in order, up to the first that was not passed.
+
+    ``status`` is what a run would give it: `Status.OK` where every step was passed.
+    """
+
+    device: Device
+    status: Status
+    steps: tuple[StepResult, ...]

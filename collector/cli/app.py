@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import hostkeys, inventory, lab, platforms, report, run, schema, stored, verify
+from collector.cli import (
+    doctor,
+    hostkeys,
+    inventory,
+    lab,
+    platforms,
+    report,
+    run,
+    schema,
+    stored,
+    verify,
+)
 from collector.cli.streams import plug_closed, standard_output, tell
 from collector.errors import CollectorError, Exit, InputError
 from collector.log import one_line
@@ -45,6 +56,7 @@ app = typer.Typer(
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("runs")(stored.runs)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("lab")(lab.lab)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(hostkeys.app, name="hostkeys")

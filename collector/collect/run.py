@@ -130,7 +130,7 @@ async def execute(
     stop, breaker = Stop(), Breaker(settings.limits)
     ending = Ending(stop)
     started = time.monotonic()
-    redact = Redaction(_secrets(credentials, _names(plan.assignments)))
+    redact = redaction_of(plan, credentials)
     with ending.watching(settings.timeouts.run):
         async with await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=redact.text):
@@ -159,6 +159,11 @@ def credentials_of(plan: Plan) -> Credentials:
     credentials = Credentials(plan.inventory.credentials, os.environ)
     credentials.check(_names(plan.assignments))
     return credentials
+
+
+def redaction_of(plan: Plan, credentials: Credentials) -> Redaction:
+    """Give what hides every secret that a plan logs in with."""
+    return Redaction(_secrets(credentials, _names(plan.assignments)))
 
 
 async def _writer(plan: Plan, redact: Callable[[bytes], bytes]) -> RunWriter:

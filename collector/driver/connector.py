@@ -12,6 +12,7 @@ import random
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from collector.driver.resolving import Address, Resolver, connected
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
 from collector.errors import DeviceError
-from collector.model import Algorithms, Device, FaultClass, Phase, Timeouts, Transport
+from collector.model import Algorithms, Device, FaultClass, Phase, Step, Timeouts, Transport
 from collector.platforms import Platform
 from collector.settings import Settings
 
@@ -39,21 +40,27 @@ HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
 
 
-def _unheard(phase: Phase) -> None:
-    """Let every phase be."""
+def _unheard(*_: object) -> None:
+    """Let every phase be, and every step."""
 
 
 class DeviceConnector:
     """Opens sessions; holds what all devices share: host keys, private keys, the resolver."""
 
     def __init__(
-        self, settings: Settings, platforms: Mapping[str, Platform], credentials: Credentials
+        self,
+        settings: Settings,
+        platforms: Mapping[str, Platform],
+        credentials: Credentials,
+        passed: Callable[[Device, Step, str], None] = _unheard,
     ) -> None:
+        """``passed`` hears of each step of a login behind the credential, with what came of it."""
         self._shared = _Shared(
             known=KnownHosts(settings.known_hosts.expanduser(), settings.host_keys),
             output_limit=settings.output_limit,
             platforms=platforms,
             credentials=credentials,
+            passed=passed,
         )
 
     async def open(
@@ -77,6 +84,7 @@ class _Shared:
     output_limit: int
     platforms: Mapping[str, Platform]
     credentials: Credentials
+    passed: Callable[[Device, Step, str], None]
     resolver: Resolver = field(default_factory=Resolver)
     keys: dict[Path, asyncssh.SSHKey] = field(default_factory=dict, repr=False)
     rng: random.Random = field(default_factory=random.Random)
@@ -199,7 +207,8 @@ class _Opening:
             rng=self._shared.rng,
             hint=platform.prompt,
         )
-        await login.log_in(console, platform, credential)
+        passed = partial(self._shared.passed, self._device)
+        await login.log_in(console, platform, credential, passed)
         return console
 
     def _enter(self, phase: Phase) -> None:

@@ -7,6 +7,7 @@ about.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from collector.credentials import Credential
@@ -15,7 +16,7 @@ from collector.driver.console import Console
 from collector.driver.questions import PASSWORD
 from collector.driver.template import visible
 from collector.errors import DeviceError
-from collector.model import FaultClass
+from collector.model import FaultClass, Step
 from collector.platforms import Platform
 
 ANSWERED: Final = 5.0
@@ -23,14 +24,31 @@ ANSWERED: Final = 5.0
 SETTLED: Final = 0.12
 
 
-async def log_in(console: Console, platform: Platform, credential: Credential) -> None:
-    """Learn the prompt, enter the privileged mode, turn paging off.
+Passed = Callable[[Step, str], None]
+"""Hears of each step that was passed, with what came of it."""
+
+
+def _unheard(step: Step, detail: str) -> None:
+    """Let every step be."""
+
+
+async def log_in(
+    console: Console, platform: Platform, credential: Credential, passed: Passed = _unheard
+) -> None:
+    """Learn the prompt, enter the privileged mode, turn paging off; ``passed`` hears of each.
 
     Raises `DeviceError` of class `prompt`, `enable`, `timeout` or `disconnected`.
     """
     await console.learn()
+    passed(Step.PROMPT, _prompt(console))
     if platform.enable and _ends_in(console, platform.enable.prompt_suffix):
         await _enable(console, platform, credential)
+        passed(Step.ENABLE, _prompt(console))
+    await _turn_paging_off(console, platform)
+    passed(Step.PAGING, ", ".join(platform.paging_off))
+
+
+async def _turn_paging_off(console: Console, platform: Platform) -> None:
     commands = [command.encode() for command in platform.paging_off]
     if console.keeps_typed_ahead and commands:
         await console.pass_by(commands)
@@ -86,6 +104,10 @@ async def _asks_for_a_password(console: Console, length: int) -> bool:
             return False
         if not await stream.more(ANSWERED):
             return False
+
+
+def _prompt(console: Console) -> str:
+    return visible(console.template.prompt).decode("utf-8", "replace").strip()
 
 
 def _ends_in(console: Console, suffix: str) -> bool:
