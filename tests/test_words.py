@@ -27,6 +27,7 @@ WRITTEN: dict[type[StrEnum], str] = {
     model.ProofLevel: "README.md",
     model.HostKeys: "docs/credentials.md",
     model.SshProfile: "docs/credentials.md",
+    model.Step: "docs/doctor.md",
 }
 
 

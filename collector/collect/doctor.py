@@ -44,6 +44,7 @@ from collector.model import (
     Step,
     StepResult,
     Timeouts,
+    Transport,
 )
 from collector.platforms import Platform
 from collector.settings import Settings
@@ -177,7 +178,9 @@ class _Room(DeviceConnector):
     def _user(self, chart: Chart) -> str:
         if not chart.was_asked:
             return "asked for no credential"
-        return f"user {self._credentials.get(chart.device.credential).username}"
+        user = self._credentials.get(chart.device.credential).username
+        telnet = chart.device.transport is Transport.TELNET
+        return f"user {user}, password in clear" if telnet else f"user {user}"
 
     def _trust(self, device: Device, used: Algorithms, *, was_known: bool) -> str:
         if self._known.policy is HostKeys.OFF:

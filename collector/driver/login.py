@@ -45,7 +45,7 @@ async def log_in(
         await _enable(console, platform, credential)
         passed(Step.ENABLE, _prompt(console))
     await _turn_paging_off(console, platform)
-    passed(Step.PAGING, ", ".join(platform.paging_off))
+    passed(Step.PAGING, ", ".join(platform.paging_off) or "nothing to turn off")
 
 
 async def _turn_paging_off(console: Console, platform: Platform) -> None:

@@ -13,7 +13,7 @@ from support.program import Ended, collector, ended, start
 from support.sockets import becomes_true
 
 from collector.errors import Exit
-from collector.lab import OUTDATED, Lab, LabDevice, LabFault
+from collector.lab import OUTDATED, DeviceStats, Ending, Lab, LabDevice, LabFault, Terminal
 from collector.model import Transport
 
 TELNET = Transport.TELNET
@@ -140,6 +140,22 @@ async def test_what_works_is_told_with_what_came_of_it(tmp_path: Path) -> None:
     details = {step["step"]: step["detail"] for step in row["steps"]}
     assert details["kex"].endswith("; ssh_profile: legacy is not needed")
     assert details["hostkey"] == f"ssh-ed25519 {print_}, on file"
+
+
+async def test_a_device_that_hangs_up_on_paging_off_is_told_as_that(tmp_path: Path) -> None:
+    async def shell(terminal: Terminal, device: LabDevice, stats: DeviceStats) -> Ending:
+        while True:
+            await terminal.send(b"\r\nr1#")
+            if (await terminal.read_line()).startswith(b"terminal"):
+                return Ending.DROP
+
+    r1 = LabDevice(name="r1", platform="touchy", password="s3cret-pw")
+    async with Lab([r1], shells={"touchy": shell}) as lab:
+        end = await doctor(tmp_path, lab, {"r1": ""}, "-f", "jsonl")
+    *passed, last = rows(end)["r1"]["steps"]
+    assert passed[-1]["detail"] == "r1#"
+    assert (last["step"], last["class"]) == ("paging", "disconnected")
+    assert end.status == Exit.ALL_FAILED
 
 
 async def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
