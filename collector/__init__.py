@@ -37,6 +37,7 @@ from collector.errors import (
     StorageError,
 )
 from collector.model import (
+    Algorithms,
     Assignment,
     CommandResult,
     CommandStatus,
@@ -50,6 +51,7 @@ from collector.model import (
     Proof,
     ProofLevel,
     Retries,
+    SshProfile,
     Status,
     Timeouts,
     Tolerance,
@@ -105,6 +107,7 @@ __all__ = [
     "Connector",
     "Session",
     # values
+    "Algorithms",
     "Assignment",
     "CommandResult",
     "CommandStatus",
@@ -124,6 +127,7 @@ __all__ = [
     "ProofLevel",
     "Retries",
     "Settings",
+    "SshProfile",
     "Status",
     "Timeouts",
     "Tolerance",

@@ -133,6 +133,7 @@ def _scanned_row(scanned: Scanned) -> dict[str, Any]:
         "on_file": list(scanned.on_file),
         "class": fault.fault_class.value if fault else None,
         "message": fault.message if fault else None,
+        "next": (fault.hint or None) if fault else None,
     }
 
 
@@ -142,6 +143,8 @@ def _tell_bad(scanned: Scanned) -> None:
     name, fault = scanned.device.name, scanned.fault
     if fault:
         tell(f"{name}: {fault.fault_class} ({fault.phase}): {one_line(fault.message)}")
+        if fault.hint:
+            tell(f"  next: {one_line(fault.hint)}")
         return
     on_file = ", ".join(scanned.on_file)
     tell(f"{name}: the host key has changed: {scanned.fingerprint}, but {on_file} is on file")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collector.log import one_line
-from collector.model import Assignment, Device
+from collector.model import Assignment, Device, Transport
 from collector.views.rows import json_array, json_lines
 from collector.views.table import columns
 
@@ -36,6 +36,7 @@ def device_row(device: Device) -> dict[str, object]:
         "host": device.host,
         "port": device.port,
         "transport": device.transport,
+        "ssh_profile": device.ssh_profile if device.transport is Transport.SSH else None,
         "platform": device.platform,
         "credential": device.credential,
         "groups": list(device.groups),
