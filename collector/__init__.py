@@ -59,6 +59,7 @@ from collector.model import (
 )
 
 if TYPE_CHECKING:
+    from collector.collect.posture import Posture, posture
     from collector.credentials import Credential, Credentials, CredentialSpec
     from collector.engine import Connector, Session
     from collector.inventory import Inventory, find_inventory, load_inventory, select
@@ -103,6 +104,8 @@ __all__ = [
     "PastRun",
     "Verification",
     "Finding",
+    "posture",
+    "Posture",
     # what opens sessions, where it is not the built-in one
     "Connector",
     "Session",
@@ -148,6 +151,8 @@ _HOMES = {
     "Credential": "collector.credentials",
     "Credentials": "collector.credentials",
     "CredentialSpec": "collector.credentials",
+    "Posture": "collector.collect.posture",
+    "posture": "collector.collect.posture",
     "Connector": "collector.engine",
     "Session": "collector.engine",
     "Inventory": "collector.inventory",

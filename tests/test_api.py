@@ -84,11 +84,12 @@ async def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
         said = [await run(example, tmp_path) for example in whole]
 
     size = len(lab.text("r1", "show version"))
-    assert len(whole) == 4
+    assert len(whole) == 5
     assert said[0] == f"r1 {size} bytes\n"
     assert said[1].startswith("OK {<Status.OK: 'ok'>: 1,")
     assert said[2] == "0 to be repeated\n"
     assert said[3] == "1 outputs: good\n"
+    assert said[4] == "r1 modern\n"
     assert read(tmp_path / "output/runs/latest/devices/r1/show_version.txt")
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 from support.direct import connector, device
 
+from collector.credentials import Credential
+from collector.driver import ssh
 from collector.driver.algorithms import KINDS, agreed, host_keys, offered, suite, weak
 from collector.driver.hostkeys import KnownHosts
 from collector.driver.scanning import Finding, scan
@@ -127,14 +130,32 @@ def test_a_kind_on_file_is_asked_for_first_unless_the_profile_forbids_it() -> No
     assert not [name for name in host_keys(LEGACY, []) if "cert" in name]
 
 
-async def test_what_is_used_is_known_also_when_the_credential_is_rejected() -> None:
+@pytest.mark.parametrize(
+    ("password", "enable", "fault_class"),
+    [("wrong", "enable", FaultClass.AUTH), ("admin", "wrong", FaultClass.ENABLE)],
+)
+async def test_what_is_used_is_known_also_of_a_login_that_failed(
+    password: str, enable: str, fault_class: FaultClass
+) -> None:
     async with Lab([LabDevice(name="r1", platform="cisco_iosxe", offers=SHA1)]) as lab:
         r1 = device("r1", lab.port("r1"), "cisco_iosxe")
         with pytest.raises(DeviceError) as caught:
-            await connector(password="wrong").open(r1, Timeouts())
-    assert caught.value.fault.fault_class is FaultClass.AUTH
+            await connector(password=password, enable=enable).open(r1, Timeouts())
+    assert caught.value.fault.fault_class is fault_class
     assert caught.value.algorithms
     assert caught.value.algorithms.kex == "diffie-hellman-group14-sha1"
+
+
+def test_a_user_s_rsa_key_signs_with_sha1_for_no_modern_device() -> None:
+    known = KnownHosts(Path("unused"), HostKeys.STRICT)
+    credential = Credential(username="admin")
+    for profile in SshProfile:
+        r1 = replace(device("r1", 22, "cisco_iosxe"), ssh_profile=profile)
+        client = ssh.Client(r1, known, lambda _: None)
+        given = ssh.options(r1, known, client, credential, [], seconds=1)
+        signatures = asyncssh.SSHClientConnectionOptions(**given).signature_algs
+        assert b"rsa-sha2-256" in signatures
+        assert (b"ssh-rsa" in signatures) == (profile is not MODERN)
 
 
 async def test_a_scan_meets_a_device_by_its_profile() -> None:

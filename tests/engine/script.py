@@ -67,11 +67,10 @@ async def forever() -> None:
 class ScriptedSession:
     """A session of the scripted connector."""
 
-    algorithms: Algorithms | None = None
-
     def __init__(self, script: Script, device: Device) -> None:
         self._script = script
         self._device = device
+        self.algorithms: Algorithms | None = script.algorithms
 
     async def run(self, command: str, *, timeout: float, least: int = 0) -> CommandResult:
         """Follow the script, else be good."""
@@ -120,6 +119,7 @@ class Script:
         self.opened: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
         self.asked: list[tuple[str, str]] = []
+        self.algorithms: Algorithms | None = None
         self.limits: list[Timeouts] = []
         self.least: dict[tuple[str, str], int] = {}
         self.condemned: dict[str, tuple[int, ...]] = {}

@@ -22,6 +22,7 @@ from support import warp
 
 from collector.engine import RETRIED, SystemClock
 from collector.model import (
+    Algorithms,
     CommandResult,
     CommandStatus,
     Device,
@@ -49,6 +50,28 @@ def test_a_device_that_answers_everything_is_ok() -> None:
     assert (result.status, result.fault, result.attempts) == (Status.OK, None, 1)
     assert [command.output for command in result.commands] == [c.encode() for c in COMMANDS]
     assert script.asked == [("r1", command) for command in COMMANDS]
+
+
+USED = Algorithms(kex="k", host_key="h", cipher="c", mac="m")
+
+
+def test_what_a_session_is_protected_with_is_told() -> None:
+    script = Script()
+    script.algorithms = USED
+    assert one(script).algorithms is USED
+    assert one(Script()).algorithms is None
+
+
+def test_what_was_used_is_told_also_of_a_failure_and_is_not_forgotten_for_a_later_one() -> None:
+    async def open_(device: Device, attempt: int) -> None:
+        error = fault(FaultClass.BUSY if attempt == 1 else FaultClass.REFUSED)
+        error.algorithms = USED if attempt == 1 else None
+        raise error
+
+    result = one(Script(on_open=open_), retries=Retries(attempts=2))
+    assert (result.attempts, result.algorithms) == (2, USED)
+    assert result.fault
+    assert result.fault.fault_class is FaultClass.REFUSED
 
 
 def test_an_output_that_later_bytes_condemn_is_taken_back() -> None:
