@@ -139,14 +139,22 @@ def missing(profile: SshProfile, offer: Suite) -> Iterator[str]:
 
 
 def weak(used: Algorithms, profile: SshProfile = SshProfile.MODERN) -> tuple[str, ...]:
-    """Give the algorithms of a connection that a profile does not have."""
-    ours = suite(profile)
+    """Give the algorithms of a connection that a profile does not have.
+
+    What is modern is so on every machine, also where its libraries lack it.
+    """
     return tuple(
         name
         for kind in KINDS
         for name in getattr(used, kind).split(",")
-        if name not in {*getattr(ours, kind), *map(_certificate, ours.host_key), IMPLICIT}
+        if name != IMPLICIT and not _has(profile, kind, name)
     )
+
+
+def _has(profile: SshProfile, kind: str, name: str) -> bool:
+    modern, ours = getattr(_MODERN, kind), getattr(suite(profile), kind)
+    certificates = map(_certificate, [*modern, *ours]) if kind == "host_key" else ()
+    return bool(_those([*modern, *certificates], [name])) or name in ours
 
 
 def offered(packet: bytes) -> Suite:

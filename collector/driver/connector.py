@@ -162,10 +162,10 @@ class _Opening:
             sock = await connected(addresses, self._timeouts.connect)
             self._client = ssh.Client(self._device, self._shared.known, self._enter)
             seconds = self._timeouts.connect + self._timeouts.login
-            options = ssh.options(
-                self._device, self._shared.known, self._client, credential, keys, seconds=seconds
+            options = {**ssh.options(self._client, credential, keys, seconds=seconds), "sock": sock}
+            options |= ssh.protection(
+                self._device.host, self._device.port, self._device.ssh_profile, self._shared.known
             )
-            options["sock"] = sock
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
             self._link = _Link(driver, sock, self._client)
             await driver.open()

@@ -13,6 +13,7 @@ import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,28 @@ from collector.model import HostKeys
 SSH_PORT = 22
 _TRUSTED = (0, 1, 3, 5)
 """Where a match has keys, authorities, certificates and subjects; the rest of it is revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """What the file says of one host; asyncssh calls it as if it were the whole file."""
+
+    matched: Any
+
+    def __call__(self, host: str, addr: str, port: int | None) -> object:
+        """Give the match of the one host."""
+        del host, addr, port
+        return self.matched
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of signatures that the host's keys can give."""
+        return tuple(kind.decode() for key in self.matched[0] for kind in key.sig_algorithms)
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is an authority that may vouch for the host's key."""
+        return bool(self.matched[1])
 
 
 class KnownHosts:
@@ -73,11 +96,9 @@ class KnownHosts:
         """Give all plain host keys on file for a host and port."""
         return tuple(self._known.match(_named(host, port), "", None)[0])
 
-    def kinds_for(self, host: str, port: int) -> tuple[tuple[str, ...], bool]:
-        """Give the kinds of a host's trusted keys, and whether an authority may vouch for one."""
-        matched: Any = self.match(host, "", None if port == SSH_PORT else port)
-        kinds = (kind.decode() for key in matched[0] for kind in key.sig_algorithms)
-        return tuple(kinds), bool(matched[1])
+    def trusted(self, host: str, port: int) -> Trusted:
+        """Give what is trusted for a host and port now."""
+        return Trusted(matched=self.match(host, "", None if port == SSH_PORT else port))
 
     def line_of(self, host: str, port: int, key: asyncssh.SSHKey) -> int:
         """Give the number of the line that holds a key for a host; 0 where there is none."""

@@ -101,7 +101,7 @@ async def _shown(
     device: Device, known: KnownHosts, witness: ssh.Witness, sock: socket.socket
 ) -> asyncssh.SSHKey | None:
     """Ask for the kind of key that is on file first: a server may have several."""
-    chosen = ssh.cryptography(device, known)
+    chosen = ssh.protection(device.host, device.port, device.ssh_profile, known)
     asked = {name: chosen.pop(name) for name in ("kex_algs", "server_host_key_algs")}
     return await asyncssh.get_server_host_key(
         device.host,  # said, as a socket that was reset cannot be asked for its peer

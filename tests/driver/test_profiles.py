@@ -9,7 +9,6 @@ import asyncssh
 import pytest
 from support.direct import connector, device
 
-from collector.credentials import Credential
 from collector.driver import ssh
 from collector.driver.algorithms import KINDS, agreed, host_keys, offered, suite, weak
 from collector.driver.hostkeys import KnownHosts
@@ -112,6 +111,17 @@ async def test_the_fast_ones_stay_first(profile: SshProfile) -> None:
     )
 
 
+def test_what_is_modern_elsewhere_is_modern_here() -> None:
+    used = Algorithms(
+        kex="sntrup761x25519-sha512",  # only with liboqs
+        host_key="ssh-ed25519-cert-v01@openssh.com",
+        cipher="aes128-ctr,3des-cbc",
+        mac="hmac-sha2-256,hmac-md5",
+    )
+    assert weak(used) == weak(used, DEFAULT) == ("3des-cbc", "hmac-md5")
+    assert weak(used, LEGACY) == ()
+
+
 def test_each_profile_has_all_of_the_one_before() -> None:
     for kind in KINDS:
         names = [getattr(suite(profile), kind) for profile in SshProfile]
@@ -148,11 +158,8 @@ async def test_what_is_used_is_known_also_of_a_login_that_failed(
 
 def test_a_user_s_rsa_key_signs_with_sha1_for_no_modern_device() -> None:
     known = KnownHosts(Path("unused"), HostKeys.STRICT)
-    credential = Credential(username="admin")
     for profile in SshProfile:
-        r1 = replace(device("r1", 22, "cisco_iosxe"), ssh_profile=profile)
-        client = ssh.Client(r1, known, lambda _: None)
-        given = ssh.options(r1, known, client, credential, [], seconds=1)
+        given = ssh.protection("127.0.0.1", 22, profile, known)
         signatures = asyncssh.SSHClientConnectionOptions(**given).signature_algs
         assert b"rsa-sha2-256" in signatures
         assert (b"ssh-rsa" in signatures) == (profile is not MODERN)
