@@ -179,7 +179,7 @@ class TestForget:
         path = tmp_path / "known_hosts"
         path.write_text(f"[r1]:2201 {key}\nr2 {key}\n")
         subprocess.run(["ssh-keygen", "-q", "-H", "-f", path], check=True, capture_output=True)
-        assert "r1" not in path.read_text()
+        assert "[r1]" not in path.read_text()  # a hash may hold "r1" by chance
         assert forget(path, [("r1", 22)]) == ()
         assert forget(path, [("r1", 2201)]) == (1,)
         assert KnownHosts(path, HostKeys.STRICT).entries_for("r2", 22)

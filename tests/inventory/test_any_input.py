@@ -28,6 +28,8 @@ _WORDS = st.sampled_from(
         "tags",
         "timeouts",
         "proof",
+        "ssh_profile",
+        "legacy",
         "login",
         "lab",
         "r1",
