@@ -6,7 +6,7 @@ doing. Refuses to know of commands and platforms.
 
 The rule was found by trying simpler ones against devices that echo when they read, at once, both or
 never, with outputs full of prompts cut anywhere: a pause after the prompt, or a bare return
-answered by a prompt, accepted a cut output in 10 to 30% of such cases; two lines of blanks with
+answered by a prompt, accepted a cut output in 10 to 30% of such cases; lines of blanks with
 Ctrl-E in none.
 """
 
@@ -31,7 +31,10 @@ CTRL_E: Final = b"\x05"
 line editor swallows it; a kernel terminal, which echoes without anybody reading, shows ``^E``."""
 
 MOST_BLANKS: Final = 16
-NOT_AGAIN: Final = 5
+PROBE_LINES: Final = 3
+"""Lines of blanks that must be answered exactly: of 60,000 outputs that were made to mislead, one
+happened to hold two such answers at the moment at which they were due."""
+NOT_AGAIN: Final = 2 * PROBE_LINES
 """Lines for which a length of blanks is not used again: a late answer must not fit a new line."""
 UNANSWERED: Final = 5.0
 """Seconds of silence after which a probe is given up; resynchronising asks anew."""
@@ -96,7 +99,7 @@ class Console:
         learned = await learning.learned()
         self.template, self.key = learned.template, learned.key
         if learned.typed_ahead is None:
-            self._typed_ahead = await self._answers_two_lines()
+            self._typed_ahead = await self._answers_typed_ahead()
         else:
             self._typed_ahead = learned.typed_ahead
 
@@ -167,7 +170,7 @@ class Console:
         """Probe as often as this device needs to be believed."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        rounds = 1 if self._typed_ahead else 2
+        rounds = 1 if self._typed_ahead else PROBE_LINES if self.certain else 2
         for _ in range(rounds):
             if not await self.probe():
                 return False
@@ -193,8 +196,8 @@ class Console:
                 missed += 1
             gap = min(gap * 1.7, 3.0)
 
-    async def _answers_two_lines(self) -> bool:
-        """Find out whether two lines in one write are answered; some drop what is typed ahead."""
+    async def _answers_typed_ahead(self) -> bool:
+        """Find out whether lines in one write are all answered; some drop what is typed ahead."""
         self._typed_ahead = True
         mark, expected = self._ask()
         return await self._exactly(mark, expected, TYPED_AHEAD)
@@ -227,7 +230,7 @@ class Console:
     def _ask(self) -> tuple[int, bytes]:
         """Send a probe; return what had been heard before it and the answer of an idle device."""
         if self.template.echoes:
-            lines = [self._blanks() for _ in range(2 if self._typed_ahead else 1)]
+            lines = [self._blanks() for _ in range(PROBE_LINES if self._typed_ahead else 1)]
         else:
             lines = [b""] * self._rng.randint(3, 6)
         mark = self.stream.say(b"".join(line + self.key + self.newline for line in lines))
