@@ -34,6 +34,8 @@ MOST_BLANKS: Final = 16
 PROBE_LINES: Final = 3
 """Lines of blanks that must be answered exactly: of 60,000 outputs that were made to mislead, one
 happened to hold two such answers at the moment at which they were due."""
+RETURNS: Final = (4, 15)
+"""Returns sent where nothing is echoed: an output of some prompts must not be as many by chance."""
 NOT_AGAIN: Final = 2 * PROBE_LINES
 """Lines for which a length of blanks is not used again: a late answer must not fit a new line."""
 UNANSWERED: Final = 5.0
@@ -232,7 +234,7 @@ class Console:
         if self.template.echoes:
             lines = [self._blanks() for _ in range(PROBE_LINES if self._typed_ahead else 1)]
         else:
-            lines = [b""] * self._rng.randint(3, 6)
+            lines = [b""] * self._rng.randint(*RETURNS)
         mark = self.stream.say(b"".join(line + self.key + self.newline for line in lines))
         return mark, b"".join(self.template.answer(line) for line in lines)
 
