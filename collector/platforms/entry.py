@@ -13,7 +13,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from collector.document.keys import Line
-from collector.platforms.model import EditorKey, Enable, Platform
+from collector.platforms.expressions import endless
+from collector.platforms.model import EditorKey, Enable, Passages, Platform
 
 
 def _expression(text: str) -> str:
@@ -24,7 +25,18 @@ def _expression(text: str) -> str:
     return text
 
 
+def _byte_expression(text: str) -> str:
+    try:
+        re.compile(text.encode())
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    if fault := endless(text):
+        raise ValueError(f"expected a regular expression that ends soon ({fault})")
+    return text
+
+
 Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
+Passage = Annotated[str, StringConstraints(min_length=1), AfterValidator(_byte_expression)]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -65,13 +77,19 @@ class Entry(BaseModel):
     read_only: list[Line] = []
     filters: list[Line] = []
     config_modes: list[Line] = []
+    volatile: list[Passage] = []
+    volatile_blocks: dict[Passage, Passage] = {}
+    secrets: list[Passage] = []
+    secret_blocks: dict[Passage, Passage] = {}
 
 
 # These add to what the extended platform has; every other key takes the place of it.
 ADDED: Final = (
     *("denials", "log_lines", "log_commands", "pagers"),
     *("read_only", "filters", "config_modes"),
+    *("volatile", "secrets"),
 )
+_JOINED: Final = ("end_markers", "volatile_blocks", "secret_blocks")
 
 
 def merge(own: Entry, base: Entry) -> Entry:
@@ -81,7 +99,8 @@ def merge(own: Entry, base: Entry) -> Entry:
     values["extends"] = own.extends
     for name in ADDED:
         values[name] = [*dict.fromkeys((*getattr(own, name), *getattr(base, name)))]
-    values["end_markers"] = {**base.end_markers, **own.end_markers}
+    for name in _JOINED:
+        values[name] = {**getattr(base, name), **getattr(own, name)}
     return Entry.model_construct(**values)
 
 
@@ -113,11 +132,23 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),
+        volatile=_passages(entry.volatile, entry.volatile_blocks),
+        secrets=_passages(entry.secrets, entry.secret_blocks),
     )
 
 
 def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(text, flags) for text in texts)
+
+
+def _passages(lines: list[str], blocks: dict[str, str]) -> Passages:
+    return Passages(
+        lines=tuple(re.compile(text.encode()) for text in lines),
+        blocks=tuple(
+            (re.compile(first.encode()), re.compile(last.encode()))
+            for first, last in blocks.items()
+        ),
+    )
 
 
 def _enable(entry: EnableEntry | None) -> Enable | None:

@@ -29,6 +29,22 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passages:
+    """What is of one kind in a configuration, secret or volatile.
+
+    Each of ``lines`` is searched for in a line without its end: what its groups hold is meant, or
+    the whole line where it has none. ``blocks`` are the first and the last line of what is meant
+    between them.
+    """
+
+    lines: tuple[re.Pattern[bytes], ...] = ()
+    blocks: tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...] = ()
+
+
+NOTHING = Passages()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """One network OS.
 
@@ -39,7 +55,9 @@ class Platform:
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
     `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed,
-    ``history`` where such a shell also puts earlier commands in the place of ``!``.
+    ``history`` where such a shell also puts earlier commands in the place of ``!``. ``volatile`` is
+    what differs in its configuration though nobody has changed it, ``secrets`` what nobody is to
+    see.
     """
 
     name: str
@@ -65,3 +83,5 @@ class Platform:
     read_only: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     config_modes: tuple[str, ...] = ()
+    volatile: Passages = NOTHING
+    secrets: Passages = NOTHING
