@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from collector.backups.rules import Rules, Span, blocks, joined, parts
+from collector.backups.rules import Rules, Span, in_blocks, joined, parts
 from collector.model import Change
 from collector.platforms import Passages, needle
 
@@ -76,7 +76,7 @@ def _rest(line: bytes, tables: tuple[Passages, ...]) -> bytes | None:
 
 
 def _without_blocks(text: bytes, tables: tuple[Passages, ...]) -> bytes:
-    spans = [span for table in tables for span in blocks(text, table)]
+    spans = [span for table in tables for span in in_blocks(text, table)]
     return _without(text, spans) if spans else text
 
 

@@ -15,6 +15,7 @@ from collector.platforms import Passages, Platform, needle
 
 NOTHING: Final = Passages()
 Span = tuple[int, int]
+_Pattern = re.Pattern[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,8 @@ class Rules:
         return cls(volatile=platform.volatile, secrets=platform.secrets)
 
 
-def parts(line: bytes, pattern: re.Pattern[bytes]) -> Iterator[Span]:
-    """Yield what a pattern means in a line without its end: its groups, the line without any.
-
-    Groups that overlap are given as they are.
-    """
+def parts(line: bytes, pattern: _Pattern) -> Iterator[Span]:
+    """Yield what a pattern means in a line without its end: its groups, the line without any."""
     for match in pattern.finditer(line):
         if not pattern.groups:
             yield 0, len(line)
@@ -45,28 +43,25 @@ def parts(line: bytes, pattern: re.Pattern[bytes]) -> Iterator[Span]:
                 yield start, end
 
 
-def blocks(text: bytes, passages: Passages) -> Iterator[Span]:
-    """Yield the places of blocks: what is between a first line's match and a last line's.
+def in_lines(text: bytes, passages: Passages) -> Iterator[Span]:
+    """Yield the places of all that single lines hold, wherever they stand."""
+    for pattern in passages.lines:
+        for start, end in _lines_of(text, pattern):
+            for one, other in parts(text[start:end], pattern):
+                yield start + one, start + other
 
-    Where one has no end it reaches to that of the text; where it has no beginning, from there.
+
+def in_blocks(text: bytes, passages: Passages) -> Iterator[Span]:
+    """Yield the places of blocks, and of what lines hold in certain places only.
+
+    A block without an end reaches to that of the text; one without a beginning, from there.
     """
     for first, last in passages.blocks:
-        if needle(first) not in text and needle(last) not in text:
-            continue
-        place = 0
-        while True:
-            begun, ended = first.search(text, place), last.search(text, place)
-            if ended and (not begun or ended.start() < begun.start()):
-                yield place, ended.start()
-                place = ended.end()
-            elif begun:
-                ended = last.search(text, begun.end())
-                yield begun.end(), ended.start() if ended else len(text)
-                if not ended:
-                    break
-                place = ended.end()
-            else:
-                break
+        yield from _between(text, first, last)
+    for within in passages.within:
+        for start, end in _between(text, within.first, within.last, cut=False):
+            inside = Passages(lines=within.lines)
+            yield from ((start + a, start + b) for a, b in in_lines(text[start:end], inside))
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
@@ -82,3 +77,37 @@ def joined(spans: Iterable[Span]) -> list[Span]:
         else:
             apart.append((start, end))
     return apart
+
+
+def _lines_of(text: bytes, pattern: _Pattern) -> Iterator[Span]:
+    """Yield the lines that a pattern may be found in: to look for its needle is a hundred times
+    faster than to try it on each, and most of a table is about what a text does not have."""
+    wanted = needle(pattern)
+    place = 0
+    while place < len(text):
+        found = text.find(wanted, place)
+        if found < 0:
+            return
+        start = text.rfind(b"\n", 0, found) + 1
+        end = text.find(b"\n", found)
+        end = len(text) if end < 0 else end
+        yield start, end - (text[end - 1 : end] == b"\r" and end > start)
+        place = end + 1
+
+
+def _between(text: bytes, first: _Pattern, last: _Pattern, *, cut: bool = True) -> Iterator[Span]:
+    """Yield what is between matches; with ``cut``, also before a last one that stands alone."""
+    if needle(first) not in text and not (cut and needle(last) in text):
+        return
+    place = 0
+    while place < len(text):
+        begun = first.search(text, place)
+        ended = last.search(text, place) if cut else None
+        if ended and (not begun or ended.start() < begun.start()):
+            yield place, ended.start()
+        elif begun:
+            ended = last.search(text, begun.end())
+            yield begun.end(), ended.start() if ended else len(text)
+        if not ended:
+            return
+        place = ended.end()

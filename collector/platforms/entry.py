@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from collector.document.keys import Line
 from collector.platforms.expressions import endless
-from collector.platforms.model import EditorKey, Enable, Passages, Platform
+from collector.platforms.model import EditorKey, Enable, Passages, Platform, Within
 
 
 def _expression(text: str) -> str:
@@ -50,6 +50,16 @@ class EnableEntry(BaseModel):
     prompt_suffix: str = Field(default=">", min_length=1)
 
 
+class WithinEntry(BaseModel):
+    """What is secret only between two lines."""
+
+    model_config = _STRICT
+
+    first: Passage
+    last: Passage
+    secrets: list[Passage]
+
+
 class Entry(BaseModel):
     """What may be said of a platform; what is not said comes from the one it extends."""
 
@@ -81,13 +91,14 @@ class Entry(BaseModel):
     volatile_blocks: dict[Passage, Passage] = {}
     secrets: list[Passage] = []
     secret_blocks: dict[Passage, Passage] = {}
+    secrets_within: list[WithinEntry] = []
 
 
 # These add to what the extended platform has; every other key takes the place of it.
 ADDED: Final = (
     *("denials", "log_lines", "log_commands", "pagers"),
     *("read_only", "filters", "config_modes"),
-    *("volatile", "secrets"),
+    *("volatile", "secrets", "secrets_within"),
 )
 _JOINED: Final = ("end_markers", "volatile_blocks", "secret_blocks")
 
@@ -98,7 +109,8 @@ def merge(own: Entry, base: Entry) -> Entry:
     values = {name: getattr(own if name in said else base, name) for name in Entry.model_fields}
     values["extends"] = own.extends
     for name in ADDED:
-        values[name] = [*dict.fromkeys((*getattr(own, name), *getattr(base, name)))]
+        both = (*getattr(own, name), *getattr(base, name))
+        values[name] = [each for place, each in enumerate(both) if each not in both[:place]]
     for name in _JOINED:
         values[name] = {**getattr(base, name), **getattr(own, name)}
     return Entry.model_construct(**values)
@@ -132,8 +144,8 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),
-        volatile=_passages(entry.volatile, entry.volatile_blocks),
-        secrets=_passages(entry.secrets, entry.secret_blocks),
+        volatile=Passages(lines=_passages(entry.volatile), blocks=_blocks(entry.volatile_blocks)),
+        secrets=_secrets(entry),
     )
 
 
@@ -141,13 +153,30 @@ def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(text, flags) for text in texts)
 
 
-def _passages(lines: list[str], blocks: dict[str, str]) -> Passages:
+def _secrets(entry: Entry) -> Passages:
+    within = (
+        Within(
+            first=re.compile(each.first.encode(), re.MULTILINE),
+            last=re.compile(each.last.encode(), re.MULTILINE),
+            lines=_passages(each.secrets),
+        )
+        for each in entry.secrets_within
+    )
     return Passages(
-        lines=tuple(re.compile(text.encode()) for text in lines),
-        blocks=tuple(
-            (re.compile(first.encode()), re.compile(last.encode()))
-            for first, last in blocks.items()
-        ),
+        lines=_passages(entry.secrets),
+        blocks=_blocks(entry.secret_blocks),
+        within=tuple(within),
+    )
+
+
+def _passages(texts: list[str]) -> tuple[re.Pattern[bytes], ...]:
+    return tuple(re.compile(text.encode()) for text in texts)
+
+
+def _blocks(ends: dict[str, str]) -> tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...]:
+    return tuple(
+        (re.compile(first.encode(), re.MULTILINE), re.compile(last.encode(), re.MULTILINE))
+        for first, last in ends.items()
     )
 
 

@@ -29,16 +29,26 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """Expressions that hold between two lines only: ``lines`` as those of `Passages`."""
+
+    first: re.Pattern[bytes]
+    last: re.Pattern[bytes]
+    lines: tuple[re.Pattern[bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passages:
     """What is of one kind in a configuration, secret or volatile.
 
     Each of ``lines`` is searched for in a line without its end: what its groups hold is meant, or
-    the whole line where it has none. ``blocks`` are the first and the last line of what is meant
-    between them.
+    the whole line where it has none; those of ``within`` only between two others. ``blocks`` are
+    the beginning and the end of what is all meant between them.
     """
 
     lines: tuple[re.Pattern[bytes], ...] = ()
     blocks: tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...] = ()
+    within: tuple[Within, ...] = ()
 
 
 NOTHING = Passages()
