@@ -52,6 +52,14 @@ class Change(StrEnum):
     FAILED = "failed"
 
 
+class Redact(StrEnum):
+    """What is put in the place of the secrets in what a job collects."""
+
+    OFF = "off"
+    MASK = "mask"
+    FINGERPRINT = "fingerprint"
+
+
 class DiffKind(StrEnum):
     """What a line of a difference is; `DiffLine` holds one."""
 

@@ -29,6 +29,7 @@ WRITTEN: dict[type[StrEnum], str] = {
     model.HostKeys: "docs/credentials.md",
     model.SshProfile: "docs/credentials.md",
     model.Step: "docs/doctor.md",
+    model.Redact: "docs/volatile-and-secrets.md",
 }
 
 # Never written by anyone: on their way to a view.

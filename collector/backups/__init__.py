@@ -5,6 +5,8 @@ line is in. Refuses to know how a configuration was collected.
 """
 
 from collector.backups.comparing import compare
+from collector.backups.difference import difference
+from collector.backups.redacting import LEAST_KEY, redact, redact_cut
 from collector.backups.rules import Rules
 
-__all__ = ["Rules", "compare"]
+__all__ = ["LEAST_KEY", "Rules", "compare", "difference", "redact", "redact_cut"]

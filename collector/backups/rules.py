@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.platforms import Passages, Platform, needle
 
 NOTHING: Final = Passages()
+MARK: Final = re.compile(rb"<secret(?::hmac:[0-9a-f]{16})?>")
+"""What stands in the place of a secret that was taken out; it may be looked for as one itself."""
+_MARKED: Final = re.compile(b"(%b)" % MARK.pattern)
 Span = tuple[int, int]
 _Pattern = re.Pattern[bytes]
 
@@ -28,7 +31,11 @@ class Rules:
     @classmethod
     def of(cls, platform: Platform) -> Rules:
         """Give a platform's, with what the user has added to it."""
-        return cls(volatile=platform.volatile, secrets=platform.secrets)
+        known = platform.secrets
+        return cls(
+            volatile=platform.volatile,
+            secrets=replace(known, lines=(*known.lines, _MARKED)),
+        )
 
 
 def parts(line: bytes, pattern: _Pattern) -> Iterator[Span]:

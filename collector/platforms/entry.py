@@ -87,6 +87,7 @@ class Entry(BaseModel):
     read_only: list[Line] = []
     filters: list[Line] = []
     config_modes: list[Line] = []
+    section_lines: list[Passage] = []
     volatile: list[Passage] = []
     volatile_blocks: dict[Passage, Passage] = {}
     secrets: list[Passage] = []
@@ -98,7 +99,7 @@ class Entry(BaseModel):
 ADDED: Final = (
     *("denials", "log_lines", "log_commands", "pagers"),
     *("read_only", "filters", "config_modes"),
-    *("volatile", "secrets", "secrets_within"),
+    *("volatile", "secrets", "secrets_within", "section_lines"),
 )
 _JOINED: Final = ("end_markers", "volatile_blocks", "secret_blocks")
 
