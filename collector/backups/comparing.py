@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from collector.backups.rules import Rules, Span, in_blocks, joined, parts
+from collector.backups.rules import Rules, Span, in_blocks, joined, may_hold, parts
 from collector.model import Change
-from collector.platforms import Passages, needle
+from collector.platforms import Passages
 
 __all__ = ["Rules", "compare"]
 
@@ -62,15 +62,15 @@ def _alike(before: bytes, after: bytes, tables: tuple[Passages, ...]) -> bool:
 
 def _rest(line: bytes, tables: tuple[Passages, ...]) -> bytes | None:
     """Give what is to be compared of a line; None where a volatile line is left out whole."""
-    line = line.removesuffix(b"\r")
-    if any(not each.groups and each.search(line) for each in tables[0].lines):
+    text = line.removesuffix(b"\r")
+    if any(not each.groups and each.search(text) for each in tables[0].lines):
         return None
     spans = [
         span
         for table in tables
         for each in table.lines
-        if needle(each) in line
-        for span in parts(line, each)
+        if may_hold(text, each)
+        for span in parts(text, each)
     ]
     return _without(line, spans) if spans else line
 

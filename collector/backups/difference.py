@@ -1,7 +1,7 @@
 r"""What is different between two copies of a configuration, line by line.
 
-Owns the unified form, which `patch` and `git apply` read, with the sections that enclose a change in
-the head of its hunk. Refuses to know where the copies are from, and how a difference is shown.
+Owns the unified form, which `patch` and `git apply` read, with the sections that enclose a change
+in the head of its hunk. Refuses to know where the copies are from, and how a difference is shown.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ BETWEEN: Final = b" > "
 """Stands between the sections of a hunk's head, the outermost first."""
 
 _HEAD: Final = 200  # bytes of it
-_MANY: Final = (
-    4_000  # lines from which on those that are everywhere are no anchors: it takes too long
-)
+_MANY: Final = 500
+"""Lines; from there on those that are everywhere are no anchors: to try them all takes seconds."""
 _NOTE: Final = b"\\ No newline at end of file\n"
 _Change = tuple[str, int, int, int, int]  # as SequenceMatcher has them
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from collector.platforms import Passages, Platform, needle
+from collector.platforms import Passages, Platform, needles
 
 NOTHING: Final = Passages()
 MARK: Final = re.compile(rb"<secret(?::hmac:[0-9a-f]{16})?>")
@@ -71,6 +71,11 @@ def in_blocks(text: bytes, passages: Passages) -> Iterator[Span]:
             yield from ((start + a, start + b) for a, b in in_lines(text[start:end], inside))
 
 
+def may_hold(text: bytes, pattern: _Pattern) -> bool:
+    """Say whether a text may hold a match: quickly, and wrong only where it says so."""
+    return any(each in text for each in needles(pattern))
+
+
 def joined(spans: Iterable[Span]) -> list[Span]:
     """Put spans in order, and those that overlap together.
 
@@ -89,22 +94,22 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 def _lines_of(text: bytes, pattern: _Pattern) -> Iterator[Span]:
     """Yield the lines that a pattern may be found in: to look for its needle is a hundred times
     faster than to try it on each, and most of a table is about what a text does not have."""
-    wanted = needle(pattern)
-    place = 0
-    while place < len(text):
-        found = text.find(wanted, place)
-        if found < 0:
-            return
-        start = text.rfind(b"\n", 0, found) + 1
-        end = text.find(b"\n", found)
-        end = len(text) if end < 0 else end
-        yield start, end - (text[end - 1 : end] == b"\r" and end > start)
-        place = end + 1
+    starts: set[int] = set()
+    for wanted in needles(pattern):
+        place = 0
+        while place < len(text) and (found := text.find(wanted, place)) >= 0:
+            start = text.rfind(b"\n", 0, found) + 1
+            end = text.find(b"\n", found)
+            end = len(text) if end < 0 else end
+            if start not in starts:
+                starts.add(start)
+                yield start, end - (end > start and text[end - 1 : end] == b"\r")
+            place = end + 1
 
 
 def _between(text: bytes, first: _Pattern, last: _Pattern, *, cut: bool = True) -> Iterator[Span]:
     """Yield what is between matches; with ``cut``, also before a last one that stands alone."""
-    if needle(first) not in text and not (cut and needle(last) in text):
+    if not may_hold(text, first) and not (cut and may_hold(text, last)):
         return
     place = 0
     while place < len(text):

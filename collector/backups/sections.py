@@ -1,8 +1,8 @@
 r"""Which section of a configuration a line is in.
 
-Owns the hierarchy that a text shows by its indentation: IOS and all that took over its form, braces,
-``config``/``edit``/``next``/``end``. Where sections are not indented a platform's data tells which
-lines open one. Refuses to know what a section means.
+Owns the hierarchy that a text shows by its indentation: IOS and all that took over its form,
+braces, ``config``/``edit``/``next``/``end``. Where sections are not indented a platform's data
+tells which lines open one. Refuses to know what a section means.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ against text. Refuses to know how a device is reached.
 
 from collector.platforms.catalogue import GENERIC, load_platforms, platform_schema
 from collector.platforms.evidence import find_denial, find_end_marker, has_log_line, prints_log
-from collector.platforms.expressions import needle
+from collector.platforms.expressions import needles
 from collector.platforms.model import EditorKey, Enable, Passages, Platform
 from collector.platforms.permission import Permission, Ruling, permission_of
 from collector.platforms.plan import JobCommands, plan
@@ -19,7 +19,7 @@ __all__ = [
     "Enable",
     "EditorKey",
     "Passages",
-    "needle",
+    "needles",
     "plan",
     "JobCommands",
     "permission_of",

@@ -20,6 +20,7 @@ _QUANTIFIER: Final = re.compile(
 _OPENING: Final = re.compile(
     r"\((?:\?(?:P<\w+>|[:=!>]|<[=!]|[aiLmsux-]+[:)]|P=\w+|\(\w+\)|#[^)]*))?"
 )
+_LOOKS: Final = re.compile(r"\(\?(?:[=!]|<[=!]|\()")  # what it holds is not in the match
 _ATOM: Final = re.compile(
     r"\\(?:x[0-9a-fA-F]{2}|[0-7]{1,3}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL
 )
@@ -69,25 +70,41 @@ class _Item:
 
 
 @cache
-def needle(pattern: re.Pattern[bytes]) -> bytes:
-    r"""Return a text that every match holds, the longest that is easily seen; or an empty one.
+def needles(pattern: re.Pattern[bytes]) -> tuple[bytes, ...]:
+    r"""Return texts of which every match holds one, as long as is easily seen; or an empty one.
 
-    >>> needle(re.compile(rb"^ *username (\S+) secret \d (\S+)"))
-    b'username '
-    >>> needle(re.compile(rb"(?i)ntp clock-period")), needle(re.compile(rb"a|b"))
-    (b'', b'')
+    >>> needles(re.compile(rb"^ *username (\S+) secret \d (\S+)"))
+    (b'username ',)
+    >>> needles(re.compile(rb"^ *(?:password|secret) \d (\S+)"))
+    (b'password', b'secret')
+    >>> needles(re.compile(rb"(?i)ntp clock-period"))
+    (b'',)
     """
+    if pattern.flags & (re.IGNORECASE | re.VERBOSE):
+        return (b"",)
     text = pattern.pattern.decode("utf-8", "surrogateescape")
-    choices = _read(text)
-    if len(choices) != 1 or pattern.flags & (re.IGNORECASE | re.VERBOSE):
-        return b""
-    runs, run = [], ""
-    for item in choices[0]:
-        run += item.literal if item.least else ""
-        if not item.literal or (item.least, item.most) != (1, 1):
-            runs.append(run)
-            run = item.literal if item.least and item.most == 1 else ""
-    return max([*runs, run], key=len).encode("utf-8", "surrogateescape")
+    found = _of_choices(_read(text))
+    return tuple(each.encode("utf-8", "surrogateescape") for each in found)
+
+
+def _of_choices(choices: tuple[tuple[_Item, ...], ...]) -> tuple[str, ...]:
+    each = [max(_of_items(items), key=lambda texts: min(map(len, texts))) for items in choices]
+    return tuple(dict.fromkeys(text for texts in each for text in texts))
+
+
+def _of_items(items: tuple[_Item, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield what a match of these in a row holds: runs of characters, and one of each group."""
+    run = ""
+    for item in items:
+        if item.literal and item.least:
+            run += item.literal
+        if item.literal and (item.least, item.most) == (1, 1):
+            continue
+        yield (run,)
+        run = item.literal if item.least and item.most == 1 else ""
+        if item.choices and item.least and not _LOOKS.match(item.text):
+            yield _of_choices(item.choices)
+    yield (run,)
 
 
 def endless(text: str) -> str:

@@ -65,8 +65,9 @@ class Platform:
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
     `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed,
-    ``history`` where such a shell also puts earlier commands in the place of ``!``. ``section_lines``
-    open a section of its configuration where indentation does not show it, ``volatile`` is what differs in its configuration though nobody has changed it, ``secrets`` what nobody is to
+    ``history`` where such a shell also puts earlier commands in the place of ``!``.
+    ``section_lines`` open a section of its configuration where indentation does not show it;
+    ``volatile`` is what differs in it though nobody has changed it, ``secrets`` what nobody is to
     see.
     """
 
