@@ -145,6 +145,7 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),
+        section_lines=_passages(entry.section_lines),
         volatile=Passages(lines=_passages(entry.volatile), blocks=_blocks(entry.volatile_blocks)),
         secrets=_secrets(entry),
     )
