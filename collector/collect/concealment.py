@@ -9,6 +9,7 @@ itself: `redaction.py` knows that.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collector.settings import Job, Settings
 
 KEY: Final = "key of fingerprints"  # with blanks in it: no credential of an inventory is called so
+_QUOTE: Final = re.compile(rb"""['"`]|: """)  # where a quotation may begin
 _SETTING: Final = ("backups", "fingerprint_key")
 
 
@@ -54,6 +56,14 @@ class Concealment:
             evidence=self._evidence(result.evidence, secrets),
             commands=tuple(self._command(command, secrets) for command in result.commands),
         )
+
+    def text(self, text: str) -> str:
+        """Take secrets out of a line that is of no platform in particular, such as of the log."""
+        from collector.platforms import GENERIC
+
+        if self.mode is Redact.OFF:
+            return text
+        return self._line(text, self.platforms[GENERIC].secrets)
 
     def writer(self, writer: Writer) -> Writer:
         """Let a writer store what is concealed, if that is what shall be kept."""
@@ -86,7 +96,12 @@ class Concealment:
         return fault and replace(fault, message=self._line(fault.message, secrets))
 
     def _line(self, text: str, secrets: Passages) -> str:
+        """Conceal a line of our own: what it quotes of a device may be a line of that."""
         seen = self._text(text.encode("utf-8", "surrogateescape"), secrets)
+        place = 0
+        while quote := _QUOTE.search(seen, place):
+            place = quote.end()
+            seen = seen[:place] + self._text(seen[place:], secrets)
         return seen.decode("utf-8", "surrogateescape")
 
     def _text(self, text: bytes, secrets: Passages) -> bytes:

@@ -148,7 +148,7 @@ async def execute(
     conceal = concealment(_job(plan), plan.platforms, credentials)
     with ending.watching(settings.timeouts.run):
         async with await _writer(plan, redact) as writer:
-            with log.bound(run=writer.run_id, hide=redact.text):
+            with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
