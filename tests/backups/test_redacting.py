@@ -155,6 +155,13 @@ config system interface
 add peer=a secret=«hunter2»
 /interface wireless security-profiles
 set [ find default=yes ] wpa2-pre-shared-key="«two words»" name=default
+add authentication-types=wpa2-psk name=broken wpa2-pre-shared-key=\\
+    "«two words»" supplicant-identity=\\
+    MikroTik
+add name=broken2 secret=«hun»\\
+    «ter2» name=x
+add name=broken3 secret=«"two wor»\\
+    «ds or three»" name=x
 /snmp community
 add addresses=10.0.0.0/8 name=«public»
 /interface bridge

@@ -299,12 +299,12 @@ def test_fingerprints_have_a_key(path: Path, key: str, held: object) -> None:
 
 def test_what_is_wrong_with_redaction_is_told_with_its_place(path: Path) -> None:
     assert problems(path, JOB % "fingerprint") == [
-        "1:40: jobs.a.redact: expected a backups.fingerprint_key for it, found none"
+        "1:38: jobs.a.redact: expected a backups.fingerprint_key for it, found none"
     ]
     assert problems(path, JOB % "masks") == [
-        "1:40: jobs.a.redact: expected off, mask or fingerprint, found 'masks'; "
+        "1:38: jobs.a.redact: expected off, mask or fingerprint, found 'masks'; "
         "did you mean 'mask'?"
     ]
     assert problems(path, "backups: {fingerprint_key: {files: x}}") == [
-        "1:28: backups.fingerprint_key: unknown key 'files'; did you mean 'file'?"
+        "1:29: backups.fingerprint_key: unknown key 'files'; did you mean 'file'?"
     ]
