@@ -44,6 +44,7 @@ CLOCK = Rules(volatile=lines(rb"^! Time: ", rb"^ntp drift (\d+)"), secrets=lines
         (b"a\nb\n", b"b\na\n", Change.CHANGED),
         (b"a\n", b"a", Change.CHANGED),
         (b"a\n", b"a\r\n", Change.CHANGED),
+        (b"key one\r\n", b"key two\n", Change.CHANGED),
         (b"a\n", b"a\n\n", Change.CHANGED),
         (b"\xff\n", b"\xfe\n", Change.CHANGED),
         (b"a\n", b"", Change.CHANGED),

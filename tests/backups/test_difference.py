@@ -82,6 +82,13 @@ def test_the_unified_form() -> None:
     assert unified(b"a\n", b"a\n") == b""
 
 
+def test_hunks_whose_context_would_touch_are_one() -> None:
+    before = b"".join(b"%d\n" % n for n in range(20))
+    for apart, hunks in ((1, 1), (4, 1), (6, 1), (7, 2)):
+        after = before.replace(b"\n5\n", b"\nx\n").replace(b"\n%d\n" % (6 + apart), b"\ny\n")
+        assert unified(before, after).count(b"@@ -") == hunks
+
+
 def test_a_label_is_one_line() -> None:
     first = next(difference(b"", b"a\n", from_label="a\nb", to_label="é"))
     assert first.text == b"--- a?b\n"
@@ -99,7 +106,10 @@ TEXT = st.lists(
 def test_other_programs_can_apply_it(tmp_path: Path, program: str, data: st.DataObject) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
-    before, after = data.draw(TEXT), data.draw(TEXT)
+    before = data.draw(TEXT)
+    pieces = before.splitlines(keepends=True) or [b""]
+    edited = st.lists(st.sampled_from(pieces), max_size=3).map(lambda more: before + b"".join(more))
+    after = data.draw(TEXT | edited | edited.map(lambda text: text.replace(b"a\n", b"x\n", 1)))
     if before == after or not before or not after:  # an empty file is another matter to both
         return
     (tmp_path / "r1.cfg").write_bytes(before)

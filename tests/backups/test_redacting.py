@@ -276,6 +276,10 @@ def test_a_mark_shows_a_change_and_nothing_more() -> None:
         redact(b"", Rules.of(PLATFORMS["frr"]).secrets, Redact.FINGERPRINT, b"short")
 
 
+def test_a_line_ends_before_its_carriage_return() -> None:
+    assert masked("frr", b" key hunter2;\r\n") == b" key <secret>;\r\n"
+
+
 def test_a_private_key_becomes_one_line() -> None:
     key = b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----\n"
     seen = b"-----BEGIN RSA PRIVATE KEY-----\n<secret>\n-----END RSA PRIVATE KEY-----\n"

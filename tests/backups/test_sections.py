@@ -110,6 +110,7 @@ add address=10.0.0.1/24 \\
             ["/ip address", "add address=10.0.0.1/24 \\"],
         ),
         ("generic", "a\n\tb\n\t\tc\n", "\t\tc", ["a", "\tb"]),
+        ("generic", "a\n\tb\n        c\n", "        c", ["a"]),
         ("generic", "a\n\n b\n", " b", ["a"]),
         ("generic", "  a\nb\n", "b", []),
     ],
