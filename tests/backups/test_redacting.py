@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.oxidized import find_dialogues
+from support.recorded import find_recordings
 
 from collector.backups import Rules, redact, redact_cut
 from collector.model import Redact
@@ -375,3 +376,18 @@ def test_the_secrets_of_recorded_devices(recordings: Path) -> None:
     assert len(found) >= 8
     known = {name: found[name] for name in RECORDED}
     assert known == {name: text.strip().splitlines() for name, text in RECORDED.items()}
+
+
+def test_of_the_other_recorded_outputs_nothing_but_secrets(recordings: Path) -> None:
+    """Hundreds of outputs about interfaces, routes and keys: few have a secret in them."""
+    found: set[tuple[str, bytes]] = set()
+    seen = find_recordings(recordings / "ntc-templates")
+    for each in seen:
+        before, after = each.text().splitlines(), masked(each.platform, each.text()).splitlines()
+        pairs = zip(before, after, strict=True)
+        found |= {(each.command, line) for known, line in pairs if line != known}
+    assert len(seen) > 200
+    assert found == {
+        ("show boot-config", b"Aboot password (encrypted): <secret>"),
+        ("show snmp community", b"Community name: <secret>"),
+    }
