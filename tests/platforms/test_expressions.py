@@ -90,3 +90,11 @@ def test_what_ends_is_not_refused(text: str) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern.decode())
 def test_no_table_has_what_may_take_for_ever(pattern: re.Pattern[bytes]) -> None:
     assert endless(pattern.pattern.decode()) == ""
+
+
+@pytest.mark.parametrize("unit", [b"a", b" ", b"a ", b'"', b"$", b"0:", b"; "], ids=repr)
+def test_a_long_line_takes_no_longer_than_many_short_ones(unit: bytes) -> None:
+    """Where the time went with the square of the length, this would end at the test's limit."""
+    for pattern in PATTERNS:
+        line = needles(pattern)[0] + unit * (200_000 // len(unit)) + b"~"
+        assert sum(1 for _ in pattern.finditer(line)) <= len(line)
