@@ -51,6 +51,8 @@ KEY = "{file: key}"
 class Router:
     """A connector whose devices have secrets in all that they say, also where they fail."""
 
+    algorithms = None
+
     def __init__(self, name: str = "") -> None:
         self.name = name.encode()
 
