@@ -36,6 +36,52 @@ class CommandStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Change(StrEnum):
+    """What became of a device's configuration since its last good copy.
+
+    ``volatile-only`` and ``secret-only``: nothing else is different than what its platform counts
+    as such. ``suspect`` and ``failed``: there is no new good copy to compare.
+    """
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    VOLATILE_ONLY = "volatile-only"
+    SECRET_ONLY = "secret-only"
+    NEW = "new"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+
+
+class Redact(StrEnum):
+    """What is put in the place of the secrets in what a job collects."""
+
+    OFF = "off"
+    MASK = "mask"
+    FINGERPRINT = "fingerprint"
+
+
+class DiffKind(StrEnum):
+    """What a line of a difference is; `DiffLine` holds one."""
+
+    FILE = "file"
+    HUNK = "hunk"
+    SAME = "same"
+    REMOVED = "removed"
+    ADDED = "added"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffLine:
+    """One line of a unified difference: ``text`` as `patch` reads it, mark and line end included.
+
+    A ``note`` is the line that says that there is no line end before it.
+    """
+
+    kind: DiffKind
+    text: bytes
+
+
 class Phase(StrEnum):
     """How far a device had come when it failed."""
 

@@ -20,6 +20,7 @@ from pydantic import (
     AfterValidator,
     Discriminator,
     Field,
+    StrictBool,
     Tag,
     ValidationError,
     WithJsonSchema,
@@ -35,9 +36,18 @@ from collector.document import (
     read_document,
     typed,
 )
-from collector.document.keys import Closed, Line, Seconds, SecondsOrNone, Section, Word
+from collector.document.keys import (
+    Closed,
+    Line,
+    Seconds,
+    SecondsOrNone,
+    Secret,
+    Section,
+    SourceKeys,
+    Word,
+)
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Retries, Timeouts, Tolerance
+from collector.model import HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
 
 PREFIX: Final = "COLLECTOR_"
 CONFIG: Final = "COLLECTOR_CONFIG"
@@ -54,11 +64,24 @@ Commands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
 class Job:
     """A named set of commands: each platform's own backup, or the same for all, or by platform.
 
-    By platform, ``default`` stands for those that are not named.
+    By platform, ``default`` stands for those that are not named. ``keep_raw``: what is redacted is
+    kept as it came in the run's own folder, and nowhere else.
     """
 
     name: str
     commands: Commands
+    redact: Redact = Redact.OFF
+    keep_raw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backups:
+    """What is done with the configurations that are kept.
+
+    ``fingerprint_key``: a text with ``${VAR}``, or the source of a secret as it is written.
+    """
+
+    fingerprint_key: str | Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 _BUILT_IN: Final = {"backup": Job(name="backup", commands="backup")}
@@ -85,6 +108,7 @@ class Settings:
     platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     output_limit: int = OUTPUT_LIMIT
     suspect_below: float = SUSPECT_BELOW
+    backups: Backups = Backups()
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -109,10 +133,12 @@ def load_settings(
     """
     document = _document(path, environ)
     document.forgive(("host_keys",), tuple(HostKeys))
+    for job in _section(document.data, "jobs"):
+        document.forgive(("jobs", job, "redact"), tuple(Redact))
     layers = [*_environment(environ), *_flags(overrides)]
     data, origins = _merged(document.data, layers)
     problems = list(_slips(environ))
-    wrong = list(_undefined_job(data))
+    wrong = [*_undefined_job(data), *_unkeyed_jobs(data)]
     try:
         keys = _Keys.model_validate(data)
     except ValidationError as error:
@@ -231,6 +257,18 @@ class _JobKeys(Closed):
     commands: _JobCommands = Field(
         description="backup, a list of commands, or lists by platform and for the default"
     )
+    redact: Redact = Field(
+        Redact.OFF, description="what is put in the place of secrets in what it collects"
+    )
+    keep_raw: StrictBool = Field(
+        False, description="keep what is redacted as it came, in the run's own folder only"
+    )
+
+
+class _BackupKeys(Closed):
+    fingerprint_key: Secret = Field(
+        None, description="the key of fingerprints: a text with ${VAR}, or the source of a secret"
+    )
 
 
 class _Keys(Closed):
@@ -251,6 +289,7 @@ class _Keys(Closed):
     platforms: Annotated[dict[str, dict[str, Any]], Section] = Field(
         {}, description="platforms of your own"
     )
+    backups: Annotated[_BackupKeys, Section] = _BackupKeys()
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
     )
@@ -275,7 +314,9 @@ def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
         "retries": _RetryKeys,
     }
     leaves: dict[Loc, Mapping[str, Any]] = {
-        (key,): part for key, part in top.items() if key not in {*sections, "jobs", "platforms"}
+        (key,): part
+        for key, part in top.items()
+        if key not in {*sections, "jobs", "platforms", "backups"}
     }
     for section, keys in sections.items():
         for key, part in keys.model_json_schema()["properties"].items():
@@ -363,6 +404,21 @@ def _undefined_job(data: Mapping[str, Any]) -> Iterator[Complaint]:
         yield Complaint(loc=("job",), message=f"no job {job!r}{near(job, known)}")
 
 
+def _unkeyed_jobs(data: Mapping[str, Any]) -> Iterator[Complaint]:
+    if _section(data, "backups").get("fingerprint_key"):
+        return
+    for name, job in _section(data, "jobs").items():
+        if isinstance(job, dict) and job.get("redact") == Redact.FINGERPRINT:
+            message = "expected a backups.fingerprint_key for it, found none"
+            yield Complaint(loc=("jobs", name, "redact"), message=message)
+
+
+def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a part of what is not checked yet; an empty one for what is no mapping."""
+    part = data.get(key)
+    return part if isinstance(part, dict) else {}
+
+
 def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Settings:
     folder = Path(document.name).parent
 
@@ -372,7 +428,7 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         in_file = key in document.data and (key,) not in origins
         return folder / given if in_file else given
 
-    jobs = {name: Job(name=name, commands=_commands(job)) for name, job in keys.jobs.items()}
+    jobs = {name: _job(name, job) for name, job in keys.jobs.items()}
     return Settings(
         inventory=path("inventory"),
         output=path("output"),
@@ -387,8 +443,17 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         platforms=MappingProxyType(keys.platforms),
         output_limit=keys.output_limit,
         suspect_below=keys.suspect_below,
+        backups=Backups(fingerprint_key=_secret(keys.backups.fingerprint_key)),
         document=document,
     )
+
+
+def _secret(given: str | SourceKeys | None) -> str | Mapping[str, Any] | None:
+    return given.model_dump(exclude_none=True) if isinstance(given, SourceKeys) else given
+
+
+def _job(name: str, job: _JobKeys) -> Job:
+    return Job(name=name, commands=_commands(job), redact=job.redact, keep_raw=job.keep_raw)
 
 
 def _commands(job: _JobKeys) -> Commands:

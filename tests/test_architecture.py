@@ -35,9 +35,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "inventory": GROUND | {"credentials"},
     "views": frozenset({"log", "model"}),
     "lab": GROUND,
-    "collect": ROOMS | {"engine"},
-    "__init__": (ROOMS - {"driver"}) | {"engine", "collect"},
-    "cli": ROOMS | {"views", "lab", "collect"},
+    "backups": GROUND | {"platforms", "settings"},
+    "collect": ROOMS | {"engine", "backups"},
+    "__init__": (ROOMS - {"driver"}) | {"engine", "collect", "backups"},
+    "cli": ROOMS | {"views", "lab", "collect", "backups"},
     "__main__": frozenset({"cli"}),
 }
 

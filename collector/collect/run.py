@@ -18,9 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector import log
+from collector.collect.concealment import concealment, key_specs
 from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
-from collector.collect.plan import Plan, Tie, assign, check_harmless, platforms_of, prepare
+from collector.collect.plan import (
+    Plan,
+    Tie,
+    assign,
+    check_harmless,
+    job_of,
+    platforms_of,
+    prepare,
+)
 from collector.collect.redaction import Redaction, redacted
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
@@ -31,7 +40,7 @@ if TYPE_CHECKING:
     from collector.credentials import Credentials
     from collector.engine import Breaker, Connector
     from collector.platforms import Platform
-    from collector.settings import Settings
+    from collector.settings import Job, Settings
     from collector.store import RunHeader, RunWriter
 
 logger = logging.getLogger(__name__)
@@ -72,6 +81,7 @@ async def collect(
     a device is an InputError unless ``allow_unsafe``, one that configures is in any case. Set
     ``stop`` to end early: running sessions are closed, and every device still has its result.
     """
+    from collector.credentials import Credentials
     from collector.settings import load_settings
 
     chosen = settings or load_settings()
@@ -79,14 +89,18 @@ async def collect(
     assignments, idle = assign(devices, chosen, platforms, commands=commands, job=job)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
     await asyncio.to_thread(credentials.check, _names(assignments))
+    work = None if commands else job_of(chosen, job)
+    keys = Credentials(key_specs(chosen, work), os.environ)
+    await asyncio.to_thread(keys.check, key_specs(chosen, work))
     for device in idle:
         yield unasked(device)
     connect = connector or _connector(chosen, platforms, credentials)
     redact = Redaction(_secrets(credentials, _names(assignments)))
+    conceal = concealment(work, platforms, keys)
     results = _results(assignments, connect, chosen, stop or asyncio.Event())
     async with contextlib.aclosing(results):
         async for result in results:
-            yield redacted(result, redact)
+            yield await conceal(redacted(result, redact))
 
 
 async def run(
@@ -131,9 +145,10 @@ async def execute(
     ending = Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
+    conceal = concealment(_job(plan), plan.platforms, credentials)
     with ending.watching(settings.timeouts.run):
         async with await _writer(plan, redact) as writer:
-            with log.bound(run=writer.run_id, hide=redact.text):
+            with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
@@ -141,29 +156,31 @@ async def execute(
                 )
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
-                delivery = Delivery(writer, tally, ending)
-                await delivery.deliver(shown, observe, plan.total)
+                delivery = Delivery(conceal.writer(writer), tally, ending)
+                await delivery.deliver(shown, conceal.observer(observe), plan.total)
                 tally.given_up = breaker.opened
                 duration = time.monotonic() - started
                 return await _finish(writer, tally, ending, duration, unseen=delivery.problem)
 
 
 def credentials_of(plan: Plan) -> Credentials:
-    """Obtain what the run needs to log in; blocking, and it may ask a person.
+    """Obtain what the run needs, to log in and to redact; blocking, and it may ask a person.
 
     A program that asks does so in its main thread, before there is an event loop: an interrupt then
     ends the question. Raises InputError.
     """
     from collector.credentials import Credentials
 
-    credentials = Credentials(plan.inventory.credentials, os.environ)
-    credentials.check(_names(plan.assignments))
+    specs = {**plan.inventory.credentials, **key_specs(plan.settings, _job(plan))}
+    credentials = Credentials(specs, os.environ)
+    credentials.check(_names_of(plan))
+    concealment(_job(plan), plan.platforms, credentials)
     return credentials
 
 
 def redaction_of(plan: Plan, credentials: Credentials) -> Redaction:
     """Give what hides every secret that a plan logs in with."""
-    return Redaction(_secrets(credentials, _names(plan.assignments)))
+    return Redaction(_secrets(credentials, _names_of(plan)))
 
 
 async def _writer(plan: Plan, redact: Callable[[bytes], bytes]) -> RunWriter:
@@ -259,6 +276,14 @@ def _connector(
     from collector.driver import DeviceConnector
 
     return DeviceConnector(settings=settings, platforms=platforms, credentials=credentials)
+
+
+def _job(plan: Plan) -> Job | None:
+    return None if plan.selection.get("commands") else plan.settings.jobs.get(plan.job)
+
+
+def _names_of(plan: Plan) -> frozenset[str]:
+    return _names(plan.assignments) | key_specs(plan.settings, _job(plan)).keys()
 
 
 def _names(assignments: Iterable[Assignment]) -> frozenset[str]:

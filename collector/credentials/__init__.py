@@ -16,6 +16,7 @@ from collector.credentials.spec import (
     Keyring,
     Prompt,
     Source,
+    source_of,
 )
 from collector.credentials.template import expand, is_template, malformed
 
@@ -32,4 +33,5 @@ __all__ = [
     "expand",
     "is_template",
     "malformed",
+    "source_of",
 ]

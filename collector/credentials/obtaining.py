@@ -113,7 +113,7 @@ def _fetched(spec: CredentialSpec, name: str, username: str, environ: Environ) -
         case Keyring(service=service, username=other):
             return sources.ask_keyring(expand(service, environ), expand(other, environ) or username)
         case _:
-            return sources.ask_person(f"{spec.name}: {name}")
+            return sources.ask_person(spec.title or f"{spec.name}: {name}")
 
 
 def _expanded(spec: CredentialSpec, name: str, environ: Environ) -> str | None:
@@ -139,5 +139,5 @@ def _placed(spec: CredentialSpec, name: str) -> Iterator[None]:
 
 def _said(spec: CredentialSpec, name: str, problem: str) -> str:
     where = spec.places.get(name)
-    line = f"{dotted(('credentials', spec.name, name))}: {problem}"
+    line = f"{spec.title or dotted(('credentials', spec.name, name))}: {problem}"
     return f"{where}: {line}" if where else line

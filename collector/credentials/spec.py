@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 FIELDS: Final = ("username", "password", "enable", "private_key", "passphrase")
 
@@ -47,11 +47,28 @@ class Prompt:
 Source = File | Command | Keyring | Prompt
 
 
+def source_of(given: Mapping[str, Any]) -> Source:
+    """Return the source that a mapping of a file names, one of ``file``, ``command``, ...
+
+    >>> source_of({"keyring": {"service": "radius"}})
+    Keyring(service='radius', username='')
+    """
+    match given:
+        case {"file": str(path)}:
+            return File(path=path)
+        case {"command": [*argv]}:
+            return Command(argv=tuple(argv))
+        case {"keyring": {"service": str(service), **rest}}:
+            return Keyring(service=service, username=str(rest.get("username", "")))
+    return Prompt()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialSpec:
     """A credential as the inventory says it: templates and sources, None where not given.
 
-    ``places`` tells where each field stands (``file:line:column``); relative paths start at
+    ``title`` is what problems call it, ``credentials.NAME`` and the field where empty. ``places``
+    tells where each field stands (``file:line:column``); relative paths start at
     ``folder``, and commands run there.
     """
 
@@ -62,6 +79,7 @@ class CredentialSpec:
     private_key: str | None = field(default=None, repr=False)
     passphrase: str | Source | None = field(default=None, repr=False)
     agent: bool = False
+    title: str = ""
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
     folder: Path = field(default=Path(), repr=False)
 

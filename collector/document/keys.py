@@ -6,9 +6,18 @@ know which keys there are. Not imported with the room: only who validates needs 
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from collector.model import is_one_line
 
@@ -37,3 +46,41 @@ Word = Annotated[str, Field(min_length=1)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
+
+
+class KeyringKeys(Closed):
+    """An entry of the system's keyring; the user name is the credential's own where not given."""
+
+    service: Word
+    username: str = ""
+
+
+class SourceKeys(Closed):
+    """Where a secret is fetched from: one of these."""
+
+    file: Word | None = None
+    command: Annotated[list[Word], Field(min_length=1)] | None = None
+    keyring: KeyringKeys | None = None
+    prompt: bool | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = (self.file, self.command, self.keyring, self.prompt or None)
+        if sum(each is not None for each in given) != 1:
+            raise ValueError("expected one of file, command, keyring and prompt: true")
+        return self
+
+
+def _text_or_source(value: object) -> str:
+    """Tell the form that a secret is given in; angle brackets mark it as no key."""
+    if value is None:
+        return "<nothing>"
+    return "<source>" if isinstance(value, dict) else "<text>"
+
+
+Secret = Annotated[
+    Annotated[str, Tag("<text>")]
+    | Annotated[SourceKeys, Tag("<source>")]
+    | Annotated[None, Tag("<nothing>")],
+    Discriminator(_text_or_source),
+]

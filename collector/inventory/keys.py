@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, Field
 
-from collector.document.keys import Closed, Seconds, Section, Word
+from collector.document.keys import Closed, Seconds, Secret, Section, Word
 from collector.model import ProofLevel, SshProfile, Timeouts, Transport
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
@@ -90,44 +84,6 @@ class DeviceKeys(SharedKeys):
 
     host: Host
     groups: list[Word] = Field(default_factory=list)
-
-
-class KeyringKeys(Closed):
-    """An entry of the system's keyring; the user name is the credential's own where not given."""
-
-    service: Word
-    username: str = ""
-
-
-class SourceKeys(Closed):
-    """Where a secret is fetched from: one of these."""
-
-    file: Word | None = None
-    command: Annotated[list[Word], Field(min_length=1)] | None = None
-    keyring: KeyringKeys | None = None
-    prompt: bool | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        given = (self.file, self.command, self.keyring, self.prompt or None)
-        if sum(each is not None for each in given) != 1:
-            raise ValueError("expected one of file, command, keyring and prompt: true")
-        return self
-
-
-def _text_or_source(value: object) -> str:
-    """Tell the form that a secret is given in; angle brackets mark it as no key."""
-    if value is None:
-        return "<nothing>"
-    return "<source>" if isinstance(value, dict) else "<text>"
-
-
-Secret = Annotated[
-    Annotated[str, Tag("<text>")]
-    | Annotated[SourceKeys, Tag("<source>")]
-    | Annotated[None, Tag("<nothing>")],
-    Discriminator(_text_or_source),
-]
 
 
 class CredentialKeys(Closed):

@@ -20,14 +20,11 @@ from pydantic import ValidationError
 
 from collector.credentials import (
     FIELDS,
-    Command,
     CredentialSpec,
-    File,
-    Keyring,
-    Prompt,
     Source,
     expand,
     malformed,
+    source_of,
 )
 from collector.document import (
     Complaint,
@@ -39,13 +36,12 @@ from collector.document import (
     read_document,
     typed,
 )
+from collector.document.keys import SourceKeys
 from collector.errors import InputError
 from collector.inventory.keys import (
     NAME,
     InventoryKeys,
-    KeyringKeys,
     SharedKeys,
-    SourceKeys,
     schema,
 )
 from collector.model import Device, ProofLevel, SshProfile, Transport
@@ -348,13 +344,6 @@ def _credentials(keys: InventoryKeys, document: Document) -> Iterator[tuple[str,
 
 def _secret(given: str | SourceKeys | None) -> str | Source | None:
     """Return a secret as it is written, or what it is to be fetched from."""
-    match given:
-        case None | str():
-            return given
-        case SourceKeys(file=str(path)):
-            return File(path=path)
-        case SourceKeys(command=list(argv)):
-            return Command(argv=tuple(argv))
-        case SourceKeys(keyring=KeyringKeys(service=service, username=username)):
-            return Keyring(service=service, username=username)
-    return Prompt()
+    if isinstance(given, SourceKeys):
+        return source_of(given.model_dump(exclude_none=True))
+    return given

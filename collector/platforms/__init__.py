@@ -6,7 +6,8 @@ against text. Refuses to know how a device is reached.
 
 from collector.platforms.catalogue import GENERIC, load_platforms, platform_schema
 from collector.platforms.evidence import find_denial, find_end_marker, has_log_line, prints_log
-from collector.platforms.model import EditorKey, Enable, Platform
+from collector.platforms.expressions import needles
+from collector.platforms.model import EditorKey, Enable, Passages, Platform
 from collector.platforms.permission import Permission, Ruling, permission_of
 from collector.platforms.plan import JobCommands, plan
 
@@ -17,6 +18,8 @@ __all__ = [
     "Platform",
     "Enable",
     "EditorKey",
+    "Passages",
+    "needles",
     "plan",
     "JobCommands",
     "permission_of",

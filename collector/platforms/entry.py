@@ -13,7 +13,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from collector.document.keys import Line
-from collector.platforms.model import EditorKey, Enable, Platform
+from collector.platforms.expressions import endless
+from collector.platforms.model import EditorKey, Enable, Passages, Platform, Within
 
 
 def _expression(text: str) -> str:
@@ -24,7 +25,18 @@ def _expression(text: str) -> str:
     return text
 
 
+def _byte_expression(text: str) -> str:
+    try:
+        re.compile(text.encode())
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    if fault := endless(text):
+        raise ValueError(f"expected a regular expression that ends soon ({fault})")
+    return text
+
+
 Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
+Passage = Annotated[str, StringConstraints(min_length=1), AfterValidator(_byte_expression)]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -36,6 +48,16 @@ class EnableEntry(BaseModel):
 
     command: Line = "enable"
     prompt_suffix: str = Field(default=">", min_length=1)
+
+
+class WithinEntry(BaseModel):
+    """What is secret only between two lines."""
+
+    model_config = _STRICT
+
+    first: Passage
+    last: Passage
+    secrets: list[Passage]
 
 
 class Entry(BaseModel):
@@ -65,13 +87,21 @@ class Entry(BaseModel):
     read_only: list[Line] = []
     filters: list[Line] = []
     config_modes: list[Line] = []
+    section_lines: list[Passage] = []
+    volatile: list[Passage] = []
+    volatile_blocks: dict[Passage, Passage] = {}
+    secrets: list[Passage] = []
+    secret_blocks: dict[Passage, Passage] = {}
+    secrets_within: list[WithinEntry] = []
 
 
 # These add to what the extended platform has; every other key takes the place of it.
 ADDED: Final = (
     *("denials", "log_lines", "log_commands", "pagers"),
     *("read_only", "filters", "config_modes"),
+    *("volatile", "secrets", "secrets_within", "section_lines"),
 )
+_JOINED: Final = ("end_markers", "volatile_blocks", "secret_blocks")
 
 
 def merge(own: Entry, base: Entry) -> Entry:
@@ -80,8 +110,10 @@ def merge(own: Entry, base: Entry) -> Entry:
     values = {name: getattr(own if name in said else base, name) for name in Entry.model_fields}
     values["extends"] = own.extends
     for name in ADDED:
-        values[name] = [*dict.fromkeys((*getattr(own, name), *getattr(base, name)))]
-    values["end_markers"] = {**base.end_markers, **own.end_markers}
+        both = (*getattr(own, name), *getattr(base, name))
+        values[name] = [each for place, each in enumerate(both) if each not in both[:place]]
+    for name in _JOINED:
+        values[name] = {**getattr(base, name), **getattr(own, name)}
     return Entry.model_construct(**values)
 
 
@@ -113,11 +145,41 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         read_only=tuple(entry.read_only),
         filters=tuple(entry.filters),
         config_modes=tuple(entry.config_modes),
+        section_lines=_passages(entry.section_lines),
+        volatile=Passages(lines=_passages(entry.volatile), blocks=_blocks(entry.volatile_blocks)),
+        secrets=_secrets(entry),
     )
 
 
 def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(text, flags) for text in texts)
+
+
+def _secrets(entry: Entry) -> Passages:
+    within = (
+        Within(
+            first=re.compile(each.first.encode(), re.MULTILINE),
+            last=re.compile(each.last.encode(), re.MULTILINE),
+            lines=_passages(each.secrets),
+        )
+        for each in entry.secrets_within
+    )
+    return Passages(
+        lines=_passages(entry.secrets),
+        blocks=_blocks(entry.secret_blocks),
+        within=tuple(within),
+    )
+
+
+def _passages(texts: list[str]) -> tuple[re.Pattern[bytes], ...]:
+    return tuple(re.compile(text.encode()) for text in texts)
+
+
+def _blocks(ends: dict[str, str]) -> tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...]:
+    return tuple(
+        (re.compile(first.encode(), re.MULTILINE), re.compile(last.encode(), re.MULTILINE))
+        for first, last in ends.items()
+    )
 
 
 def _enable(entry: EnableEntry | None) -> Enable | None:

@@ -29,6 +29,32 @@ class Enable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """Expressions that hold between two lines only: ``lines`` as those of `Passages`."""
+
+    first: re.Pattern[bytes]
+    last: re.Pattern[bytes]
+    lines: tuple[re.Pattern[bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passages:
+    """What is of one kind in a configuration, secret or volatile.
+
+    Each of ``lines`` is searched for in a line without its end: what its groups hold is meant, or
+    the whole line where it has none; those of ``within`` only between two others. ``blocks`` are
+    the beginning and the end of what is all meant between them.
+    """
+
+    lines: tuple[re.Pattern[bytes], ...] = ()
+    blocks: tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...] = ()
+    within: tuple[Within, ...] = ()
+
+
+NOTHING = Passages()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """One network OS.
 
@@ -40,6 +66,9 @@ class Platform:
     the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
     `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed,
     ``history`` where such a shell also puts earlier commands in the place of ``!``.
+    ``section_lines`` open a section of its configuration where indentation does not show it;
+    ``volatile`` is what differs in it though nobody has changed it, ``secrets`` what nobody is to
+    see.
     """
 
     name: str
@@ -65,3 +94,6 @@ class Platform:
     read_only: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     config_modes: tuple[str, ...] = ()
+    section_lines: tuple[re.Pattern[bytes], ...] = ()
+    volatile: Passages = NOTHING
+    secrets: Passages = NOTHING

@@ -99,6 +99,25 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
         "platforms.x.denials[1]: expected a regular expression"
         " (unterminated character set at position 1), found '(['",
     ),
+    "bytes": (
+        {"x": {"volatile": [r"\u00e9"]}},
+        r"platforms.x.volatile[0]: expected a regular expression"
+        r" (bad escape \u at position 0), found '\\u00e9'",
+    ),
+    "endless": (
+        {"x": {"secrets": [r"(\w+ ?)*:"]}},
+        r"platforms.x.secrets[0]: expected a regular expression that ends soon"
+        r" ((\w+ ?)* repeats what repeats itself; write it as (?>(\w+ ?)*)), found '(\\w+ ?)*:'",
+    ),
+    "block": (
+        {"x": {"secret_blocks": {"a": "("}}},
+        "platforms.x.secret_blocks.a: expected a regular expression"
+        " (missing ), unterminated subpattern at position 0), found '('",
+    ),
+    "within": (
+        {"x": {"secrets_within": [{"first": "a", "secrets": []}]}},
+        "platforms.x.secrets_within[0]: expected a key 'last' here",
+    ),
     "marker": (
         {"x": {"end_markers": {"show": "*"}}},
         "platforms.x.end_markers.show: expected a regular expression"
@@ -150,6 +169,7 @@ platforms:
   x:
     backups: []
     denials: ["["]
+    volatile: ["^ok", "(x"]
   y: {extends: none_such}
 """
 
@@ -161,7 +181,8 @@ def test_all_problems_at_once_with_their_places() -> None:
     assert [line.split(": ")[:2] for line in caught.value.problems] == [
         ["config.yaml:3:5", "platforms.x"],
         ["config.yaml:4:15", "platforms.x.denials[0]"],
-        ["config.yaml:5:16", "platforms.y.extends"],
+        ["config.yaml:5:23", "platforms.x.volatile[1]"],
+        ["config.yaml:6:16", "platforms.y.extends"],
     ]
 
 

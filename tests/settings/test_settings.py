@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Retries, Timeouts, Tolerance
+from collector.model import HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
 from collector.settings import Job, Override, Settings, load_settings, settings_schema
 
 SHIPPED = Path(__file__).parent.parent.parent / "config.yaml"
@@ -269,3 +269,42 @@ def test_platforms_are_kept_as_written_with_their_places(path: Path) -> None:
 def test_off_is_a_word_of_host_keys_and_needs_no_quotes(path: Path) -> None:
     path.write_text("host_keys: off")
     assert load_settings(path, {}).host_keys is HostKeys.OFF
+
+
+JOB = "jobs: {a: {commands: backup, redact: %s, keep_raw: true}}\n"
+
+
+@pytest.mark.parametrize("word", ["off", "mask"])
+def test_a_job_says_what_is_redacted(path: Path, word: str) -> None:
+    job = load(path, JOB % word).jobs["a"]
+    assert job == Job(name="a", commands="backup", redact=Redact(word), keep_raw=True)
+    assert load(path, "").jobs["backup"].redact is Redact.OFF
+
+
+@pytest.mark.parametrize(
+    ("key", "held"),
+    [
+        ("'${KEY}'", "${KEY}"),
+        ("{file: key}", {"file": "key"}),
+        ("{command: [pass, key]}", {"command": ["pass", "key"]}),
+        ("{keyring: {service: s}}", {"keyring": {"service": "s", "username": ""}}),
+    ],
+)
+def test_fingerprints_have_a_key(path: Path, key: str, held: object) -> None:
+    text = JOB % "fingerprint" + f"backups: {{fingerprint_key: {key}}}"
+    settings = load(path, text)
+    assert settings.backups.fingerprint_key == held
+    assert "key" not in repr(settings.backups)
+
+
+def test_what_is_wrong_with_redaction_is_told_with_its_place(path: Path) -> None:
+    assert problems(path, JOB % "fingerprint") == [
+        "1:38: jobs.a.redact: expected a backups.fingerprint_key for it, found none"
+    ]
+    assert problems(path, JOB % "masks") == [
+        "1:38: jobs.a.redact: expected off, mask or fingerprint, found 'masks'; "
+        "did you mean 'mask'?"
+    ]
+    assert problems(path, "backups: {fingerprint_key: {files: x}}") == [
+        "1:29: backups.fingerprint_key: unknown key 'files'; did you mean 'file'?"
+    ]
