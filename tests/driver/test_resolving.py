@@ -173,7 +173,7 @@ class TestConnected:
     ) -> None:
         before = open_sockets()
         with pytest.raises(ConnectionRefusedError):
-            await connected([silent, refusing], 0.3)
+            await connected([silent, refusing], 2.0)  # half of it for each
         with pytest.raises(TimeoutError):
             await connected([refusing, silent], 0.3)
         assert open_sockets() == before
