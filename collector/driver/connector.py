@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +25,7 @@ from collector.driver.agent import agent_keys
 from collector.driver.console import CTRL_E, Console
 from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts
+from collector.driver.lending import LentSocket
 from collector.driver.resolving import Address, Resolver, connected
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
@@ -167,7 +167,7 @@ class _Opening:
                 self._device.host, self._device.port, self._device.ssh_profile, self._shared.known
             )
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
-            self._link = _Link(driver, sock, self._client)
+            self._link = _Link(driver, LentSocket(sock), self._client)
             await driver.open()
         return self._link
 
@@ -175,7 +175,7 @@ class _Opening:
         seconds = self._timeouts.connect
         sock = await connected(addresses, seconds)
         driver = _driver(self._device, self._platform, credential, seconds)
-        self._link = _Link(driver, sock, None)
+        self._link = _Link(driver, LentSocket(sock), None)
         reader, writer = await asyncio.open_connection(sock=sock)
         transport: Any = driver.transport
         transport.stdout, transport.stdin = reader, writer
@@ -278,10 +278,10 @@ class _Link:
     """What lies under a session, and how it is brought down without waiting for the device."""
 
     def __init__(
-        self, driver: AsyncGenericDriver, sock: socket.socket | None, client: ssh.Client | None
+        self, driver: AsyncGenericDriver, lent: LentSocket, client: ssh.Client | None
     ) -> None:
         self.driver = driver
-        self._sock = sock
+        self._lent = lent
         self._client = client
 
     def cut(self) -> None:
@@ -309,8 +309,7 @@ class _Link:
             log.debug("closing: %r", error)
         finally:
             self.cut()
-            if self._sock and not connection:
-                self._sock.close()
+            self._lent.close()
 
 
 async def _closed(closing: Any, cut: Any) -> None:
