@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import asyncssh
 from scrapli import AsyncScrapli
@@ -38,6 +38,15 @@ log = logging.getLogger(__name__)
 
 HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
+
+
+@runtime_checkable
+class Queued(Protocol):
+    """Whoever hears of the phases, where openings wait for each other."""
+
+    async def turn(self) -> None:
+        """Wait until what costs time of the loop may begin."""
+        ...
 
 
 def _unheard(*_: object) -> None:
@@ -70,6 +79,7 @@ class DeviceConnector:
 
         ``enter`` hears each phase before anything of it is done, and may end the opening by a
         `DeviceError`: before ``auth`` no credential was sent, and at ``channel`` it was accepted.
+        Where it is `Queued`, its turn is waited for once the peer is there.
         Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
         when the opening is cancelled.
         """
@@ -101,6 +111,7 @@ class _Opening:
         enter: Callable[[Phase], None],
     ) -> None:
         self._on_phase = enter
+        self._queue: object = enter  # a mere function knows of no queue
         self._shared = shared
         self._device = device
         self._timeouts = timeouts
@@ -168,6 +179,7 @@ class _Opening:
             )
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
             self._link = _Link(driver, LentSocket(sock), self._client)
+            await self._turn()
             await driver.open()
         return self._link
 
@@ -176,11 +188,23 @@ class _Opening:
         sock = await connected(addresses, seconds)
         driver = _driver(self._device, self._platform, credential, seconds)
         self._link = _Link(driver, LentSocket(sock), None)
+        await self._turn()
         reader, writer = await asyncio.open_connection(sock=sock)
         transport: Any = driver.transport
         transport.stdout, transport.stdin = reader, writer
         driver.transport.read = telnet.TelnetReader(reader, writer).read
         return self._link
+
+    async def _turn(self) -> None:
+        """Wait, now that the peer is there, until the rest may begin; no limit runs meanwhile."""
+        if not isinstance(self._queue, Queued):
+            return
+        loop = asyncio.get_running_loop()
+        assert self._limit  # entered before anything else
+        left = (self._limit.when() or 0.0) - loop.time()
+        self._limit.reschedule(None)
+        await self._queue.turn()
+        self._limit.reschedule(loop.time() + left)
 
     async def _console(self, link: _Link, credential: Credential) -> Console:
         """Learn the prompt, with the login limit from here on."""
