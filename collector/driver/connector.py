@@ -156,8 +156,8 @@ class _Opening:
         else:
             self._link = await self._ssh(addresses, credential)
         console = await self._console(self._link, credential)
-        if self._limit:
-            self._limit.reschedule(None)
+        self._allow(None)
+        await asyncio.sleep(0)  # a limit that is over ends the opening here, not its caller
         return DeviceSession(
             console,
             self._platform,
@@ -202,9 +202,9 @@ class _Opening:
         loop = asyncio.get_running_loop()
         assert self._limit  # entered before anything else
         left = (self._limit.when() or 0.0) - loop.time()
-        self._limit.reschedule(None)
+        self._allow(None)
         await self._queue.turn()
-        self._limit.reschedule(loop.time() + left)
+        self._allow(loop.time() + left)
 
     async def _console(self, link: _Link, credential: Credential) -> Console:
         """Learn the prompt, with the login limit from here on."""
@@ -240,11 +240,16 @@ class _Opening:
         self._phase = phase
         self._on_phase(phase)
         loop = asyncio.get_running_loop()
-        if phase is Phase.AUTH and self._limit and not self._limit.expired():
-            self._limit.reschedule(loop.time() + self._timeouts.login)
-        elif phase is Phase.LOGIN and self._limit:
+        if phase is Phase.AUTH:
+            self._allow(loop.time() + self._timeouts.login)
+        elif phase is Phase.LOGIN:
             # The stream keeps this limit by itself; this one is the second, a little later.
-            self._limit.reschedule(loop.time() + self._timeouts.login + 2 * HANG_UP)
+            self._allow(loop.time() + self._timeouts.login + 2 * HANG_UP)
+
+    def _allow(self, until: float | None) -> None:
+        """Move the limit, unless it is over already: then the next wait ends by it."""
+        if self._limit and not self._limit.expired():
+            self._limit.reschedule(until)
 
     async def _key(self, credential: Credential) -> asyncssh.SSHKey | None:
         """Load the private key once; off the loop, since a passphrase is slow on purpose."""

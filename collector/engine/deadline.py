@@ -49,6 +49,9 @@ class Deadline:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let the time stand still while what is inside lasts."""
+        if self._timeout.expired():  # and was not listened to: it goes on asking
+            yield
+            return
         loop = asyncio.get_running_loop()
         left = (self._timeout.when() or 0.0) - loop.time()
         self._timeout.reschedule(None)

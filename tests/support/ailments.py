@@ -44,13 +44,11 @@ from support.modes import (
 
 from collector.collect.system import raise_open_files
 from collector.lab import Lab, LabDevice, LabFault, Pace, TelnetLogin, truth
-from collector.model import FaultClass, Phase, Timeouts, Transport
+from collector.model import FaultClass, Phase, Transport
 
 COMMANDS = (FIRST, BACKUP, SECOND)
 PLATFORMS = ("cisco_iosxe", "arista_eos", "cisco_nxos", "generic")
 REJECTIONS = 3
-# How long the silent are waited for: on a busy machine, too, they are to come to their phase.
-SILENCE = Timeouts(connect=5.0, login=10.0, command=8.0)
 OUTPUT_LIMIT = 4 << 20
 
 Told = tuple[str, str | None, str | None]
@@ -68,8 +66,9 @@ class Ailment:
     ``told`` is the truth of the first run and of each after it; the last one stays true. None of
     it: the credential is wrong for many, so that ``REJECTIONS`` are rejected and the rest not
     tried. ``or_else`` is as true as the last: which of them is seen is a race. ``entry`` is what
-    its inventory says besides. ``has_room`` and ``is_current`` are not true of a host whose queue
-    of connections is full, and of one that is too old for us.
+    its inventory says besides, ``limit`` the timeout that ends its silence. ``has_room`` and
+    ``is_current`` are not true of a host whose queue of connections is full, and of one that is
+    too old for us.
     """
 
     told: tuple[Told, ...] = (OK,)
@@ -78,10 +77,18 @@ class Ailment:
     script: Script | None = None
     outputs: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     entry: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    limit: str | None = None
     is_known_by_another_key: bool = False
     has_credential_of_its_own: bool = False
     has_room: bool = True
     is_current: bool = True
+
+
+_LIMITS = {
+    **dict.fromkeys((Phase.CONNECT, Phase.KEX), "connect"),
+    **dict.fromkeys((Phase.AUTH, Phase.CHANNEL, Phase.LOGIN), "login"),
+    Phase.COMMAND: "command",
+}
 
 
 def healthy(**character: Any) -> Ailment:
@@ -96,18 +103,18 @@ def broken(fault: LabFault, fault_class: FaultClass, phase: Phase) -> Ailment:
     """Give an emulated device with a fault."""
     told: Told = ("failed", fault_class.value, phase.value)
     device = LabDevice(name="", platform="cisco_iosxe", fault=fault)
-    limits = _IN_SILENCE if fault_class is FaultClass.TIMEOUT else {}
-    return Ailment(told=(told,), device=device, entry=limits)
+    limit = _LIMITS[phase] if fault_class is FaultClass.TIMEOUT else None
+    return Ailment(told=(told,), device=device, limit=limit)
 
 
 def misbehaving(mode: Mode) -> Ailment:
     """Give a device that does as the mode says, and answers the other commands well."""
-    limits = _IN_SILENCE if mode.limits == SHORT else {}
     return Ailment(
         told=(_told(mode),),
         script=replace(mode.script, answers={**_PLAIN, **mode.script.answers}),
         outputs=_WHOLE if mode.whole is None else {**_WHOLE, mode.command: mode.whole},
-        entry={"platform": mode.platform, **limits},
+        entry={"platform": mode.platform},
+        limit=_LIMITS[mode.phase] if mode.phase and mode.limits == SHORT else None,
     )
 
 
@@ -125,11 +132,6 @@ def _told(mode: Mode) -> Told:
     # One command of three is not good; or the session has ended before any was.
     status = "failed" if mode.phase else "partial"
     return status, mode.fault.value, (mode.phase or Phase.COMMAND).value
-
-
-_IN_SILENCE: Mapping[str, Any] = {
-    "timeouts": {name: getattr(SILENCE, name) for name in ("connect", "login", "command")}
-}
 
 
 def _scripted(answers: Mapping[str, Sequence[Steps]], *told: Told) -> Ailment:
@@ -151,13 +153,16 @@ HEALTHY: Mapping[str, Ailment] = {
 
 UNREACHED: Mapping[str, Ailment] = {
     "hung-connect": Ailment(
-        told=(("failed", "timeout", "connect"),), has_room=False, entry=_IN_SILENCE
+        told=(("failed", "timeout", "connect"),), has_room=False, limit="connect"
     ),
     "no-route": Ailment(
         told=(("failed", "unreachable", "connect"),), entry={"host": "127.255.255.255"}
     ),
     "no-such-name": Ailment(told=(("failed", "dns", "resolve"),), entry={"host": f"{'x' * 64}.y"}),
     "old": Ailment(told=(("failed", "kex", "kex"),), is_current=False),
+    "reset": replace(
+        broken(LabFault.RESET, FaultClass.BUSY, Phase.KEX), or_else=("failed", "busy", "connect")
+    ),
     "garbage": broken(LabFault.GARBAGE, FaultClass.TIMEOUT, Phase.KEX),
     "impostor": Ailment(told=(("failed", "hostkey", "hostkey"),), is_known_by_another_key=True),
     "no-job": Ailment(
@@ -233,9 +238,6 @@ SICK: Mapping[str, Ailment] = {
         for group, modes in _MODES.items()
         for number, mode in enumerate(modes.values())
     },
-    "reset": replace(
-        broken(LabFault.RESET, FaultClass.BUSY, Phase.KEX), or_else=("failed", "busy", "connect")
-    ),
 }
 
 
@@ -260,8 +262,8 @@ def output_of(name: str, ailment: Ailment, command: str) -> bytes:
     return truth(device_of(name, ailment), command).encode()
 
 
-def inventory_of(count: int, ports: Mapping[str, int]) -> dict[str, Any]:
-    """Give the inventory that leads to the fleet, as it is written."""
+def inventory_of(count: int, ports: Mapping[str, int], silence: float) -> dict[str, Any]:
+    """Give the inventory that leads to the fleet; the silent are waited for ``silence`` seconds."""
     members = fleet(count)
     right = {"username": "admin", "password": "admin", "enable": "enable"}
     own = {name for name, ailment in members.items() if ailment.has_credential_of_its_own}
@@ -271,6 +273,7 @@ def inventory_of(count: int, ports: Mapping[str, int]) -> dict[str, Any]:
             "port": ports[name],
             "credential": name if name in own else "lab",
             **ailment.entry,
+            **({"timeouts": {ailment.limit: silence}} if ailment.limit else {}),
         }
         for name, ailment in members.items()
     }
