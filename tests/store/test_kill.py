@@ -1,6 +1,6 @@
 """Killed at any moment, a run leaves old files or new files, and an output folder that works.
 
-These and the kills of tests/cli/test_kill.py are two hundred.
+These and the kills of tests/cli/test_storage.py are two hundred.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from collector.store.lock import Holder, OutputLock
 Program = Callable[..., tuple[list[str], dict[str, str]]]
 
 _OPERATIONS = {"run": 85, "resume": 60}  # about as many of files as there are
-_KILLS = 80
+_KILLS = 90
 
 HOLDER = Holder(since=outcomes.STARTED, command="the next run")
 
