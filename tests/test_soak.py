@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.timeout(180)
 def test_nothing_stays_behind_and_every_device_is_told_of_truthfully(tmp_path: Path) -> None:
     report = tmp_path / "soak.json"
-    options = ("--devices", "120", "--silence", "3", "--growth", "0.5", "--json", report)
+    options = ("--devices", "100", "--silence", "4", "--growth", "0.5", "--json", report)
     done = subprocess.run(
         [
             sys.executable,
@@ -38,7 +38,7 @@ def test_nothing_stays_behind_and_every_device_is_told_of_truthfully(tmp_path: P
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     told = json.loads(report.read_text())
     assert told["wrong"] == []
-    assert told["kinds"] > 60
+    assert told["kinds"] > 50
     assert [one["moment"] for one in told["figures"]] == [
         *("before", "run 1", "run 2", "run 3", "after")
     ]

@@ -84,7 +84,7 @@ class Ailment:
     is_current: bool = True
 
 
-_LIMITS = {
+_LIMITS: Mapping[Phase, str] = {
     **dict.fromkeys((Phase.CONNECT, Phase.KEX), "connect"),
     **dict.fromkeys((Phase.AUTH, Phase.CHANNEL, Phase.LOGIN), "login"),
     Phase.COMMAND: "command",
@@ -217,6 +217,12 @@ LOST: Mapping[str, Ailment] = {
 }
 
 _LONG = {"a prompt and a pause at every line"}  # whose every pause is waited for, time after time
+# A device that keeps silent at what may be its prompt, or at a pager: late, or refused before that.
+_EITHER: Mapping[str, Told] = {
+    "at a line like the prompt": ("failed", "incomplete", "command"),
+    "a pager that does not go on": ("failed", "timeout", "command"),
+    "a pager that wants a whole line": ("failed", "timeout", "command"),
+}
 _MODES: Mapping[str, Mapping[str, Mode]] = {
     "opening": {name: mode for name, mode in OPENINGS.items() if name != "reset at the banner"},
     "prompt": {name: mode for name, mode in PROMPTS.items() if name not in _LONG},
@@ -234,9 +240,9 @@ SICK: Mapping[str, Ailment] = {
     **UNTRUSTED,
     **LOST,
     **{
-        f"{group}-{number}": misbehaving(mode)
+        f"{group}-{number}": replace(misbehaving(mode), or_else=_EITHER.get(name))
         for group, modes in _MODES.items()
-        for number, mode in enumerate(modes.values())
+        for number, (name, mode) in enumerate(modes.items())
     },
 }
 
@@ -253,6 +259,17 @@ def device_of(name: str, ailment: Ailment) -> LabDevice:
     if ailment.script is None:
         return replace(ailment.device, name=name)
     return played(name, ailment.script)
+
+
+def is_true(told: Told, ailment: Ailment, number: int) -> bool:
+    """Say whether that may be told of a device after its run of that number, from 0."""
+    truth_of_it = ailment.told[min(number, len(ailment.told) - 1)]
+    if told in {truth_of_it, ailment.or_else}:
+        return True
+    if told[:2] != truth_of_it[:2] or told[1] != FaultClass.TIMEOUT:
+        return False
+    # The limit is what must be right: how far a device came in it depends on how busy we are.
+    return _LIMITS[Phase(told[2] or "")] == _LIMITS[Phase(truth_of_it[2] or "")]
 
 
 def output_of(name: str, ailment: Ailment, command: str) -> bytes:
