@@ -60,7 +60,7 @@ def manifest(run: Path) -> dict[str, Any]:
 async def killed(folder: Path, points: Sequence[int]) -> list[dict[str, int]]:
     """Have the program killed at each point, in a folder of its own; tell how all ended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, ROOT / "tests/support/killed.py", folder, *map(str, points)),
+        *(sys.executable, str(ROOT / "tests/support/killed.py"), str(folder), *map(str, points)),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=DEVNULL,
         stdout=PIPE,

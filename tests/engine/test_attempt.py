@@ -8,10 +8,12 @@ import itertools
 import logging
 import socket
 import time
+from datetime import datetime, timedelta
 
 import pytest
 from engine.script import (
     COMMANDS,
+    LoopClock,
     Script,
     collected,
     device,
@@ -387,6 +389,17 @@ def test_a_session_deaf_to_one_cancellation_is_asked_again() -> None:
     assert result.fault is not None
     assert result.fault.fault_class is FaultClass.TIMEOUT
     assert result.duration == pytest.approx(7)
+
+
+def test_a_clock_that_is_set_back_changes_no_duration() -> None:
+    class Stepping(LoopClock):
+        def now(self) -> datetime:
+            return super().now() - timedelta(hours=self.monotonic())
+
+    async def think(_: Device, __: str) -> None:
+        await asyncio.sleep(1)
+
+    assert one(Script(on_run=think), clock=Stepping()).duration == len(COMMANDS)
 
 
 def test_a_deadline_that_is_held_counts_on_afterwards() -> None:

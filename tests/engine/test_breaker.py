@@ -258,6 +258,26 @@ def test_a_credential_has_no_more_sessions_than_it_may() -> None:
     assert script.most_in_group == {"with a": 5, "with b": 5}
 
 
+def test_a_slow_authentication_server_holds_up_its_own_devices_only() -> None:
+    async def slow(visited: Device, __: int) -> None:
+        await asyncio.sleep(18 if visited.credential == "slow" else 0.3)
+
+    async def main() -> dict[str, float]:
+        ended: dict[str, float] = {}
+        script = Script(on_open=slow, on_run=live)
+        devices = [*fleet(300, "slow"), *fleet(100, "quick")]
+        limits = Limits(sessions=20, per_credential=10)
+        async for result in results_of(script, devices, limits=limits):
+            assert result.status is Status.OK
+            ended[result.device.credential] = warp.loop().time()
+        assert script.most_tried["slow"] == 10
+        return ended
+
+    ended = warp.run(main())
+    assert ended["quick"] < 100 / 10 * 1.5  # as if the slow ones were not there
+    assert ended["slow"] > 300 / 10 * 18
+
+
 @pytest.mark.parametrize(("per_second", "seconds"), [(10.0, 9.9), (0.5, 198.0)])
 def test_connections_are_begun_at_no_higher_rate(per_second: float, seconds: float) -> None:
     begun: list[float] = []
