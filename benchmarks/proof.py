@@ -14,17 +14,19 @@ import gc
 import json
 import logging
 import os
-import platform
 import statistics
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
 from scrapli.driver.core import AsyncIOSXEDriver
+from support.machine import machine
 
 from collector.credentials import Credentials, CredentialSpec
 from collector.driver import DeviceConnector
@@ -191,17 +193,6 @@ def spread(values: Sequence[float], digits: int) -> str:
     """Give the median, then the least and the most."""
     middle = statistics.median(values)
     return f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def machine() -> dict[str, str]:
-    """Tell on what this ran."""
-    packages = ("scrapli", "asyncssh", "cryptography")
-    return {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "system": platform.system() + " " + platform.release(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +160,26 @@ async def test_the_exit_status_tells_how_many_failed(
 
     assert outcome.exit_status is exit_status
     assert {failure.device.name for failure in outcome.failures} == set(devices)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+async def test_ids_and_stamps_are_utc_wherever_the_machine_is(
+    inventory: Path, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        outcome = await execute(planned(inventory), connector=Script())
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+    stamp = datetime.strptime(outcome.run_dir.name.split("-")[0] + "+0000", "%Y%m%dT%H%M%SZ%z")
+    assert abs(datetime.now(UTC) - stamp) < timedelta(hours=1)
+    assert outcome.manifest is not None
+    manifest = json.loads(outcome.manifest.read_bytes())
+    told = [manifest["started"], manifest["finished"], manifest["devices"][0]["started"]]
+    assert [each[-1] for each in told] == ["Z", "Z", "Z"]
 
 
 async def test_what_a_failed_device_said_is_kept_without_the_secret(inventory: Path) -> None:

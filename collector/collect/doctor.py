@@ -24,6 +24,7 @@ from collector.collect.tally import Tally
 from collector.credentials import Credentials
 from collector.driver import DeviceConnector
 from collector.driver.algorithms import weak
+from collector.driver.connector import Queued
 from collector.driver.hostkeys import fingerprint
 from collector.driver.session import DeviceSession
 from collector.engine import Breaker, Stop, collect_devices
@@ -125,6 +126,22 @@ async def examine(
     )
 
 
+class _Hearing:
+    """Hears the phases for the chart, and for whoever else listens; waits where that one does."""
+
+    def __init__(self, chart: Chart, enter: Callable[[Phase], None]) -> None:
+        self._chart, self._enter = chart, enter
+        self._queue: object = enter  # a mere function knows of no queue
+
+    def __call__(self, phase: Phase) -> None:
+        self._chart.enter(phase)
+        self._enter(phase)
+
+    async def turn(self) -> None:
+        if isinstance(self._queue, Queued):
+            await self._queue.turn()
+
+
 class _Room(DeviceConnector):
     """The connector of a run, which keeps a chart of each opening."""
 
@@ -144,12 +161,8 @@ class _Room(DeviceConnector):
         was_known = bool(self._known.entries_for(device.host, device.port))
         used: Algorithms | None = None
 
-        def hear(phase: Phase) -> None:
-            chart.enter(phase)
-            enter(phase)
-
         try:
-            session = await super().open(device, timeouts, hear)
+            session = await super().open(device, timeouts, _Hearing(chart, enter))
             used = session.algorithms
             return session
         except DeviceError as error:

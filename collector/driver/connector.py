@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import asyncssh
 from scrapli import AsyncScrapli
@@ -26,6 +25,7 @@ from collector.driver.agent import agent_keys
 from collector.driver.console import CTRL_E, Console
 from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts
+from collector.driver.lending import LentSocket
 from collector.driver.resolving import Address, Resolver, connected
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
@@ -38,6 +38,15 @@ log = logging.getLogger(__name__)
 
 HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
+
+
+@runtime_checkable
+class Queued(Protocol):
+    """Whoever hears of the phases, where openings wait for each other."""
+
+    async def turn(self) -> None:
+        """Wait until what costs time of the loop may begin."""
+        ...
 
 
 def _unheard(*_: object) -> None:
@@ -70,6 +79,7 @@ class DeviceConnector:
 
         ``enter`` hears each phase before anything of it is done, and may end the opening by a
         `DeviceError`: before ``auth`` no credential was sent, and at ``channel`` it was accepted.
+        Where it is `Queued`, its turn is waited for once the peer is there.
         Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
         when the opening is cancelled.
         """
@@ -101,6 +111,7 @@ class _Opening:
         enter: Callable[[Phase], None],
     ) -> None:
         self._on_phase = enter
+        self._queue: object = enter  # a mere function knows of no queue
         self._shared = shared
         self._device = device
         self._timeouts = timeouts
@@ -145,8 +156,8 @@ class _Opening:
         else:
             self._link = await self._ssh(addresses, credential)
         console = await self._console(self._link, credential)
-        if self._limit:
-            self._limit.reschedule(None)
+        self._allow(None)
+        await asyncio.sleep(0)  # a limit that is over ends the opening here, not its caller
         return DeviceSession(
             console,
             self._platform,
@@ -167,7 +178,8 @@ class _Opening:
                 self._device.host, self._device.port, self._device.ssh_profile, self._shared.known
             )
             driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
-            self._link = _Link(driver, sock, self._client)
+            self._link = _Link(driver, LentSocket(sock), self._client)
+            await self._turn()
             await driver.open()
         return self._link
 
@@ -175,12 +187,24 @@ class _Opening:
         seconds = self._timeouts.connect
         sock = await connected(addresses, seconds)
         driver = _driver(self._device, self._platform, credential, seconds)
-        self._link = _Link(driver, sock, None)
+        self._link = _Link(driver, LentSocket(sock), None)
+        await self._turn()
         reader, writer = await asyncio.open_connection(sock=sock)
         transport: Any = driver.transport
         transport.stdout, transport.stdin = reader, writer
         driver.transport.read = telnet.TelnetReader(reader, writer).read
         return self._link
+
+    async def _turn(self) -> None:
+        """Wait, now that the peer is there, until the rest may begin; no limit runs meanwhile."""
+        if not isinstance(self._queue, Queued):
+            return
+        loop = asyncio.get_running_loop()
+        assert self._limit  # entered before anything else
+        left = (self._limit.when() or 0.0) - loop.time()
+        self._allow(None)
+        await self._queue.turn()
+        self._allow(loop.time() + left)
 
     async def _console(self, link: _Link, credential: Credential) -> Console:
         """Learn the prompt, with the login limit from here on."""
@@ -216,11 +240,16 @@ class _Opening:
         self._phase = phase
         self._on_phase(phase)
         loop = asyncio.get_running_loop()
-        if phase is Phase.AUTH and self._limit and not self._limit.expired():
-            self._limit.reschedule(loop.time() + self._timeouts.login)
-        elif phase is Phase.LOGIN and self._limit:
+        if phase is Phase.AUTH:
+            self._allow(loop.time() + self._timeouts.login)
+        elif phase is Phase.LOGIN:
             # The stream keeps this limit by itself; this one is the second, a little later.
-            self._limit.reschedule(loop.time() + self._timeouts.login + 2 * HANG_UP)
+            self._allow(loop.time() + self._timeouts.login + 2 * HANG_UP)
+
+    def _allow(self, until: float | None) -> None:
+        """Move the limit, unless it is over already: then the next wait ends by it."""
+        if self._limit and not self._limit.expired():
+            self._limit.reschedule(until)
 
     async def _key(self, credential: Credential) -> asyncssh.SSHKey | None:
         """Load the private key once; off the loop, since a passphrase is slow on purpose."""
@@ -278,10 +307,10 @@ class _Link:
     """What lies under a session, and how it is brought down without waiting for the device."""
 
     def __init__(
-        self, driver: AsyncGenericDriver, sock: socket.socket | None, client: ssh.Client | None
+        self, driver: AsyncGenericDriver, lent: LentSocket, client: ssh.Client | None
     ) -> None:
         self.driver = driver
-        self._sock = sock
+        self._lent = lent
         self._client = client
 
     def cut(self) -> None:
@@ -309,8 +338,7 @@ class _Link:
             log.debug("closing: %r", error)
         finally:
             self.cut()
-            if self._sock and not connection:
-                self._sock.close()
+            self._lent.close()
 
 
 async def _closed(closing: Any, cut: Any) -> None:

@@ -17,6 +17,7 @@ import asyncssh
 from collector.driver import ssh
 from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts, fingerprint
+from collector.driver.lending import LentSocket
 from collector.driver.resolving import Resolver, connected
 from collector.errors import InputError
 from collector.model import Device, Fault, FaultClass, HostKeys, Phase
@@ -79,12 +80,12 @@ async def _scanned(
         async with asyncio.timeout(seconds):
             addresses = await resolver.addresses(device.host, device.port)
             phase = Phase.CONNECT
-            sock = await connected(addresses, seconds)
+            lent = LentSocket(await connected(addresses, seconds))
             phase = Phase.KEX
             try:
-                key = await _shown(device, known, witness, sock)
+                key = await _shown(device, known, witness, lent.sock)
             finally:
-                sock.close()
+                lent.close()
     except TimeoutError:
         message = f"no host key came within {seconds:g} s"
         return _unknown(device, Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message))

@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 
 from collector.engine.breaker import Breaker
+from collector.engine.deadline import Deadline
 from collector.engine.places import Places
 from collector.engine.visit import Visit
 from collector.errors import DeviceError
-from collector.model import Fault, FaultClass, Phase
+from collector.model import Fault, FaultClass, Phase, Transport
 
-# A peer that has not answered by then may be dead: its place for connecting goes to the next. A
-# dead site of two hundred holds up the others for 0.8 s in all, with 25 places.
-DIALLING = 0.1
 # A peer that answers by then, from wherever on earth, still counts as a scout of its credential.
 SCOUTING = 0.25
 # A handshake takes some tens of milliseconds; one that takes longer waits for its peer.
 HANDSHAKE = 1.0
+# The same over telnet, where there is nothing to compute.
+GREETING = 0.1
 
 
 class Approach:
-    """One attempt's standing with the others; ``async with`` waits for a place for connecting.
+    """One attempt's standing with the others, for the length of an ``async with`` block.
 
-    ``withheld`` tells that the credential was not sent, since others are being tried with it.
-    ``on_news`` is called whenever others might set out now.
+    Whoever dials holds no place for connecting: a peer that keeps us waiting costs nothing.
+    ``withheld`` tells that the credential was not sent, since others are being tried with it;
+    ``deadlines`` are those of this attempt. ``on_news`` is called whenever others might set out.
     """
 
     def __init__(
         self, visit: Visit, places: Places, breaker: Breaker, on_news: Callable[[Visit], None]
     ) -> None:
         self.withheld = False
+        self.deadlines: list[Deadline] = []
         self._visit = visit
         self._places = places
         self._trial = breaker.trial(visit.device.credential)
@@ -46,9 +49,6 @@ class Approach:
         self._timers: list[asyncio.TimerHandle] = []
 
     async def __aenter__(self) -> Approach:
-        await self._places.take()
-        self._has_place = True
-        self._after(DIALLING, self._give_back)
         if not self._trial.is_proven:
             self._after(SCOUTING, self._fall_out_of_sight)
         return self
@@ -61,7 +61,7 @@ class Approach:
     ) -> None:
         self._leave()
 
-    def enter(self, phase: Phase) -> None:
+    def __call__(self, phase: Phase, /) -> None:
         """Hear of the phase that the opening comes to; raises `DeviceError` where it has to end."""
         self._visit.phase = phase
         if phase is Phase.KEX:
@@ -70,6 +70,19 @@ class Approach:
             self._ask_leave()
         elif phase is Phase.CHANNEL:
             self._judge(self._trial.accept)
+
+    async def turn(self) -> None:
+        """Wait for a place, now that the peer is there: what follows costs time of the loop."""
+        self._sight()
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        with ExitStack() as stack:
+            for deadline in self.deadlines:
+                stack.enter_context(deadline.held())
+            await self._places.take()
+        self._visit.excuse(loop.time() - since)
+        self._has_place = True
+        self._keep_place()
 
     def opened(self) -> None:
         """Hear that there is a session; one that asked for no credential says nothing of it."""
@@ -83,13 +96,22 @@ class Approach:
             self._judge(self._trial.reject)
 
     def _answered(self) -> None:
-        self._stop_timers()
-        if not self._has_place:
+        self._sight()
+        if not self._has_place:  # a connector that does not ask for its turn
             self._places.take_again()
             self._has_place = True
-        self._after(HANDSHAKE, self._give_back)
+        self._keep_place()
+
+    def _sight(self) -> None:
+        self._stop_timers()
         if not self._trial.is_proven:
             self._trial.sight(self._visit)
+
+    def _keep_place(self) -> None:
+        """Give it back after a while: who takes longer keeps us waiting."""
+        is_ssh = self._visit.device.transport is Transport.SSH
+        self._after(HANDSHAKE if is_ssh else GREETING, self._give_back)
+        if not self._trial.is_proven:
             self._after(HANDSHAKE, self._fall_out_of_sight)
 
     def _ask_leave(self) -> None:

@@ -42,7 +42,8 @@ async def attempt(
     left = max(0.0, limits.device - visit.spent)
     try:
         try:
-            async with Deadline(left):
+            async with Deadline(left) as whole:
+                approach.deadlines.append(whole)
                 session = await _open(visit, connector, replace(limits, device=left), approach)
                 await _ask(visit, session, limits)
         except DeviceError as error:
@@ -66,8 +67,9 @@ async def _open(
 ) -> Session:
     seconds = limits.connect + limits.login
     try:
-        async with Deadline(seconds + OPEN_GRACE):
-            session = await connector.open(visit.device, limits, approach.enter)
+        async with Deadline(seconds + OPEN_GRACE) as opening:
+            approach.deadlines.append(opening)
+            session = await connector.open(visit.device, limits, approach)
     except DeviceError as error:
         approach.failed(error.fault)
         visit.algorithms = error.algorithms or visit.algorithms

@@ -200,6 +200,10 @@ class _Engine:
                 self._running[visit] = group.create_task(self._work(visit))
             elif self._is_over():
                 return
+            elif self._line.musters:
+                await asyncio.sleep(0)  # the source may have more at hand, of other sites
+                if self._assignments.empty() or not self._has_room():
+                    self._line.muster()
             else:
                 await self._changed.wait()
                 self._changed.clear()

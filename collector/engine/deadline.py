@@ -9,6 +9,8 @@ timer, `GRACE` seconds after the first, cancels again, and again until somebody 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 GRACE = 1.0
@@ -43,6 +45,22 @@ class Deadline:
         for _ in range(self._asked_again):
             self._task.uncancel()
         await self._timeout.__aexit__(kind, error, trace)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the time stand still while what is inside lasts."""
+        if self._timeout.expired():  # and was not listened to: it goes on asking
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        left = (self._timeout.when() or 0.0) - loop.time()
+        self._timeout.reschedule(None)
+        self._timer.cancel()
+        try:
+            yield
+        finally:
+            self._timeout.reschedule(loop.time() + left)
+            self._timer = loop.call_later(left + self._grace, self._ask_again)
 
     def _ask_again(self) -> None:
         self._asked_again += 1

@@ -29,7 +29,7 @@ class Line:
         self._untried: defaultdict[str, deque[Visit]] = defaultdict(deque)
         self._barred: deque[Visit] = deque()
         self._waiting = 0
-        self._from_the_end = False
+        self._from_the_end = True
 
     def __len__(self) -> int:
         """Count all that wait, wherever."""
@@ -41,9 +41,28 @@ class Line:
         return bool(self._ready)
 
     def join(self, visit: Visit) -> None:
-        """Stand in line. A visit for which there is every place it needs takes them now."""
+        """Stand in line. A visit for which there is every place it needs takes them now.
+
+        The first scouts of a credential are of different sites where there are such (`muster`):
+        one that is dead does not hold up the trial then.
+        """
         self._waiting += 1
-        self._place(visit)
+        trial = self._breaker.trial(visit.device.credential)
+        if trial.calls and not trial.is_proven and trial.has_scout_like(visit):
+            self._untried[visit.device.credential].append(visit)
+        else:
+            self._place(visit)
+
+    @property
+    def musters(self) -> bool:
+        """Whether there are scouts to be sent out, of sites that have one on its way already."""
+        return any(self._breaker.trial(name).calls for name, who in self._untried.items() if who)
+
+    def muster(self) -> None:
+        """Send them out: nobody of another site has come."""
+        for credential, untried in (*self._untried.items(),):
+            while untried and self._breaker.trial(credential).calls:
+                self._place(untried.popleft())
 
     def next(self) -> Visit:
         """Take the first that is ready; raises IndexError when there is none."""
@@ -65,7 +84,7 @@ class Line:
             self._bar(credential)
         untried = self._untried[credential]
         while untried and trial.calls:
-            self._place(self._pick(untried))
+            self._place(untried.popleft() if trial.is_proven else self._pick(untried))
         if not untried:
             del self._untried[credential]
 

@@ -1,8 +1,8 @@
 """The places for connecting: how many handshakes go on at once.
 
 Owns the count and the queue for it. A handshake costs the loop's time, fifty at once stalled it for
-125 ms and ten for 34 ms; a peer that keeps us waiting costs none, so its place goes to the next,
-and is counted again, without waiting, when the peer is heard of.
+125 ms and ten for 34 ms; a peer that keeps us waiting costs none, so it has no place before it is
+there, and gives its place to the next when its handshake takes long.
 """
 
 from __future__ import annotations

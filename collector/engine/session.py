@@ -6,7 +6,6 @@ Owns the contract that a driver has to keep. Refuses to know any driver.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -42,7 +41,19 @@ class Session(Protocol):
         ...
 
 
-Enter = Callable[[Phase], None]
+class Enter(Protocol):
+    """What an opening tells on its way, and asks for."""
+
+    def __call__(self, phase: Phase, /) -> None:
+        """Hear of a phase before anything of it is done; may end the opening by `DeviceError`."""
+        ...
+
+    async def turn(self) -> None:
+        """Wait until what costs time of the loop may begin; asked once, when the peer is there.
+
+        The time is not the device's: no limit may run meanwhile.
+        """
+        ...
 
 
 class Connector(Protocol):
@@ -54,8 +65,9 @@ class Connector(Protocol):
         ``timeouts`` are those of this device; ``device`` in it is what is left of its limit.
         ``enter`` is told each phase before anything of it is done: ``kex`` when the peer has
         answered, ``auth`` before the credential is sent, ``channel`` once it was accepted. It may
-        raise `DeviceError`, which ends the opening. When cancelled it leaves nothing open and ends
-        within a second.
+        raise `DeviceError`, which ends the opening. Its ``turn`` is awaited between ``connect`` and
+        the next phase; a connector that does not is never waited for. When cancelled it leaves
+        nothing open and ends within a second.
         """
         ...
 

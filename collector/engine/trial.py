@@ -44,6 +44,11 @@ class Trial:
             return not self.is_over
         return self._free > 0 and len(self._scouts) < self._free + self._lost
 
+    def has_scout_like(self, visit: Visit) -> bool:
+        """Whether one of the same groups is on its way already: of the same site, most likely."""
+        groups = visit.device.groups
+        return any(one.device.groups == groups for one in (*self._scouts, *self._tried))
+
     def set_out(self, visit: Visit) -> None:
         """Count a device that is on its way."""
         self._scouts.add(visit)

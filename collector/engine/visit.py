@@ -41,7 +41,7 @@ class Visit:
     """A device's assignment and all that has become of it so far.
 
     ``spent`` is the time used of the device's limit: attempts count, waiting for a place or for a
-    retry does not.
+    retry does not (see `excuse`).
     """
 
     assignment: Assignment
@@ -93,6 +93,11 @@ class Visit:
     def end(self) -> None:
         """Charge the attempt to the device's limit."""
         self.spent += self.clock.monotonic() - self._attempt
+
+    def excuse(self, seconds: float) -> None:
+        """Take out of the attempt, and of the whole, what was waited for others' sake."""
+        self._attempt += seconds
+        self._first += seconds
 
     def withdraw(self) -> None:
         """Take the last attempt back: nothing was asked of the device, it stands in line again.

@@ -152,6 +152,7 @@ class Script:
         enter(Phase.CONNECT)
         if self.on_dial is not None:
             await self.on_dial(device, self.set_out[device.name])
+        await enter.turn()
         enter(Phase.KEX)
         self.connecting += 1
         self.most_connecting = max(self.most_connecting, self.connecting)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import socket
 import time
+from datetime import datetime, timedelta
 
 import pytest
 from engine.script import (
     COMMANDS,
+    LoopClock,
     Script,
     collected,
     device,
@@ -21,6 +24,7 @@ from engine.script import (
 from support import warp
 
 from collector.engine import RETRIED, SystemClock
+from collector.engine.deadline import GRACE, Deadline
 from collector.model import (
     Algorithms,
     CommandResult,
@@ -385,6 +389,43 @@ def test_a_session_deaf_to_one_cancellation_is_asked_again() -> None:
     assert result.fault is not None
     assert result.fault.fault_class is FaultClass.TIMEOUT
     assert result.duration == pytest.approx(7)
+
+
+def test_a_clock_that_is_set_back_changes_no_duration() -> None:
+    class Stepping(LoopClock):
+        def now(self) -> datetime:
+            return super().now() - timedelta(hours=self.monotonic())
+
+    async def think(_: Device, __: str) -> None:
+        await asyncio.sleep(1)
+
+    assert one(Script(on_run=think), clock=Stepping()).duration == len(COMMANDS)
+
+
+def test_a_deadline_that_is_held_counts_on_afterwards() -> None:
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with Deadline(5) as deadline:
+                await asyncio.sleep(2)
+                with deadline.held():
+                    await asyncio.sleep(100)
+                await forever()
+        return warp.loop().time()
+
+    assert warp.run(main()) == 105
+
+
+def test_a_deadline_that_was_not_listened_to_goes_on_asking_while_it_is_held() -> None:
+    async def main() -> float:
+        with pytest.raises(TimeoutError):
+            async with Deadline(5) as deadline:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await forever()
+                with deadline.held():
+                    await forever()
+        return warp.loop().time()
+
+    assert warp.run(main()) == 5 + GRACE
 
 
 def test_a_task_is_not_marked_cancelled_by_a_deadline_that_asked_twice() -> None:

@@ -6,7 +6,8 @@ import asyncio
 import random
 from collections import Counter
 from contextlib import aclosing
-from itertools import pairwise
+from dataclasses import replace
+from itertools import chain, pairwise
 
 import pytest
 from engine.script import (
@@ -148,30 +149,50 @@ def test_a_device_is_not_tried_again_with_a_credential_that_was_given_up() -> No
     assert script.tried["c0"] == 1
 
 
-def test_a_dead_site_does_not_hold_up_the_trial() -> None:
-    async def site(visited: Device, number: int) -> None:
-        if "dead" in visited.groups:
-            await dead(visited, number)
+async def is_dead(visited: Device, number: int) -> None:
+    if visited.name.startswith("dead"):
+        await dead(visited, number)
 
-    async def main() -> float:
-        devices = [*fleet(200, "c", "dead"), *(device(f"l{n}", "live") for n in range(200))]
-        last = 0.0
-        async for result in results_of(
-            Script(on_dial=site, on_open=live, on_run=live), devices, retries=Retries(attempts=1)
-        ):
-            if "live" in result.device.groups:
-                assert result.status is Status.OK
-                last = warp.loop().time()
-        return last
 
-    async def alone() -> float:
-        await collected(
-            Script(on_open=live, on_run=live), *(device(f"l{n}", "live") for n in range(200))
-        )
-        return warp.loop().time()
+async def last_live(*devices: Device, script: Script) -> float:
+    """Collect; tell when the last that is not of the dead site was done."""
+    last = 0.0
+    async for result in results_of(script, devices, retries=Retries(attempts=1)):
+        if not result.device.name.startswith("dead"):
+            assert result.status is Status.OK
+            last = warp.loop().time()
+    return last
 
-    with_dead, without = warp.run(main()), warp.run(alone())
-    assert with_dead - without <= 1.2  # dead first; each of them takes fifteen seconds
+
+LIVE = tuple(device(f"live{number}", "live") for number in range(200))
+DEAD = tuple(device(f"dead{number}", "dead") for number in range(200))
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        pytest.param((*DEAD, *LIVE), id="the dead first"),
+        pytest.param((*LIVE, *DEAD), id="the dead last"),
+        pytest.param(tuple(chain(*zip(DEAD, LIVE, strict=True))), id="in turn"),
+        pytest.param(
+            (*(replace(one, credential="d") for one in DEAD), *LIVE), id="with another credential"
+        ),
+    ],
+)
+def test_a_dead_site_delays_the_others_by_nothing(mixed: tuple[Device, ...]) -> None:
+    def script() -> Script:
+        return Script(on_dial=is_dead, on_greet=live, on_open=live, on_run=live)
+
+    alone = warp.run(last_live(*LIVE, script=script()))
+    assert warp.run(last_live(*mixed, script=script())) == pytest.approx(alone)
+
+
+def test_dead_devices_of_no_site_delay_the_others_by_a_moment() -> None:
+    script = Script(on_dial=is_dead, on_open=live, on_run=live)
+    live_ones, dead_ones = ([replace(one, groups=()) for one in each] for each in (LIVE, DEAD))
+    alone = warp.run(last_live(*live_ones, script=Script(on_open=live, on_run=live)))
+    mixed = warp.run(last_live(*dead_ones, *live_ones, script=script))
+    assert mixed == pytest.approx(alone + 0.25)  # until the first scouts are given up
 
 
 def test_the_living_are_found_among_the_dead() -> None:
@@ -235,6 +256,26 @@ def test_a_credential_has_no_more_sessions_than_it_may() -> None:
     )
     assert classes(results) == {(Status.OK, None): 80}
     assert script.most_in_group == {"with a": 5, "with b": 5}
+
+
+def test_a_slow_authentication_server_holds_up_its_own_devices_only() -> None:
+    async def slow(visited: Device, __: int) -> None:
+        await asyncio.sleep(18 if visited.credential == "slow" else 0.3)
+
+    async def main() -> dict[str, float]:
+        ended: dict[str, float] = {}
+        script = Script(on_open=slow, on_run=live)
+        devices = [*fleet(300, "slow"), *fleet(100, "quick")]
+        limits = Limits(sessions=20, per_credential=10)
+        async for result in results_of(script, devices, limits=limits):
+            assert result.status is Status.OK
+            ended[result.device.credential] = warp.loop().time()
+        assert script.most_tried["slow"] == 10
+        return ended
+
+    ended = warp.run(main())
+    assert ended["quick"] < 100 / 10 * 1.5  # as if the slow ones were not there
+    assert ended["slow"] > 300 / 10 * 18
 
 
 @pytest.mark.parametrize(("per_second", "seconds"), [(10.0, 9.9), (0.5, 198.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -107,7 +108,7 @@ def test_a_dead_site_at_the_head_of_the_line_does_not_hold_up_the_others() -> No
     assert last_live <= 300 / 10 * 2 + 1  # as if the dead site were not there
 
 
-def test_dead_devices_give_up_their_place_for_connecting() -> None:
+def test_dead_devices_have_no_place_for_connecting() -> None:
     async def dead(_: Device, attempt: int) -> None:
         await asyncio.sleep(15)
         raise fault(FaultClass.TIMEOUT)
@@ -121,7 +122,53 @@ def test_dead_devices_give_up_their_place_for_connecting() -> None:
         )
         return warp.loop().time()
 
-    assert warp.run(main()) == pytest.approx(1.5 + 15)
+    assert warp.run(main()) == pytest.approx(1.25 + 15)  # until all are sought for
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_ten_thousand_devices_cost_what_is_done_at_once_and_the_dead_hold_up_nobody() -> None:
+    tasks = [0]
+
+    async def sick(visited: Device, _: int) -> None:
+        number = int(visited.name[1:])
+        if number % 10 == 3:
+            await asyncio.sleep(15)
+            raise fault(FaultClass.TIMEOUT)
+        if number % 100 == 7:
+            await asyncio.sleep(300)  # hung: until the limit of its opening
+
+    async def count(visited: Device, __: str) -> None:
+        if visited.name.endswith("00"):  # not at each: counting costs more than all the rest
+            tasks.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(1)
+
+    async def main() -> float:
+        devices = (device(f"r{number}") for number in range(10_000))
+        script, limits = Script(on_dial=sick, on_run=count), Limits(connecting=500)
+        ends = Counter(
+            [
+                (result.status, result.fault.fault_class if result.fault else None)
+                async for result in results_of(
+                    script,
+                    devices,
+                    commands=COMMANDS[:1],
+                    limits=limits,
+                    retries=Retries(attempts=1),
+                )
+            ]
+        )
+        assert ends == {
+            (Status.OK, None): 8_900,
+            (Status.FAILED, FaultClass.TIMEOUT): 1_100,
+        }
+        assert script.most_sessions == limits.sessions
+        return warp.loop().time()
+
+    took = warp.run(main())
+    assert max(tasks) <= 500 + 5  # and those of the run
+    # 8,900 live ones for 1 s, 1,000 dead for 15, 100 hung for 36, in 500 places; and the last one.
+    assert took <= (8_900 + 1_000 * 15 + 100 * 36) / 500 + 36 + 2
 
 
 def test_waiting_for_a_place_is_no_part_of_the_limit_of_a_device() -> None:

@@ -1,4 +1,7 @@
-"""Killed at any moment, a run leaves old files or new files, and an output folder that works."""
+"""Killed at any moment, a run leaves old files or new files, and an output folder that works.
+
+These and the kills of tests/cli/test_storage.py are two hundred.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from store import victim
 from support import outcomes
 
@@ -25,46 +29,39 @@ from collector.store.lock import Holder, OutputLock
 
 Program = Callable[..., tuple[list[str], dict[str, str]]]
 
-_LAST_POINT = 85  # about as many file operations as one run has
-_LAST_RESUMED = 60
-_POINTS = 30
+_OPERATIONS = {"run": 85, "resume": 60}  # about as many of files as there are
+_KILLS = 90
 
 HOLDER = Holder(since=outcomes.STARTED, command="the next run")
 
 
-def test_every_file_is_whole_wherever_a_run_is_killed(program: Program, tmp_path: Path) -> None:
-    ends = _kill(program, tmp_path, "run", range(1, _LAST_POINT))
-    for point, ended in ends.items():
-        _check(tmp_path / point, ended=ended)
-        _check_hashes(tmp_path / point)
-        OutputLock.acquire(tmp_path / point, HOLDER).release()
-
-
-async def test_a_run_killed_anywhere_while_it_is_resumed_is_resumed_again(
-    program: Program, tmp_path: Path
+@pytest.mark.parametrize("mode", ["run", "resume"])
+async def test_a_run_killed_anywhere_is_whole_as_far_as_it_came_and_is_resumed(
+    program: Program, memory_disk: Path, mode: str
 ) -> None:
-    ends = _kill(program, tmp_path, "resume", range(1, _LAST_RESUMED))
-    for point, ended in ends.items():
-        output = tmp_path / point
+    for folder, ended in _kill(program, memory_disk, mode).items():
+        output = memory_disk / folder
+        OutputLock.acquire(output, HOLDER).release()
+        _check(output, ended=ended)
         _check_hashes(output)
         if find_run(output, "latest").head is None:
             assert not ended
             await victim.resume_run(output, 2)
-        _check(output, ended=True)
-        _check_hashes(output)
+            _check(output, ended=True)
+            _check_hashes(output)
 
 
-def _kill(program: Program, output: Path, mode: str, moments: range) -> dict[str, bool]:
-    """Kill a run at random moments; say for each one whether the run came to its end before."""
+def _kill(program: Program, output: Path, mode: str) -> dict[str, bool]:
+    """Kill runs at random moments; say for each folder whether its run came to its end before."""
     seed = secrets.randbits(32)
     print(f"random.Random({seed})")  # a failing test shows it
-    points = sorted(random.Random(seed).sample(moments, _POINTS))
+    points = random.Random(seed).choices(range(1, _OPERATIONS[mode]), k=_KILLS)
     command, environment = program("victim.py", output, mode, *points)
     done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
     ends = dict(line.split() for line in done.stdout.splitlines())
-    assert len(ends) == _POINTS
-    assert sum(end == "died" for end in ends.values()) > _POINTS / 2
-    return {point: end == "ended" for point, end in ends.items()}
+    assert len(ends) == _KILLS
+    assert sum(end == "died" for end in ends.values()) > _KILLS / 2
+    return {folder: end == "ended" for folder, end in ends.items()}
 
 
 def _check_hashes(output: Path) -> None:

@@ -1,9 +1,9 @@
 """A program that dies at chosen moments of a run: ``victim.py OUTPUT run|resume POINT...``.
 
-For each POINT a process is forked that writes a good run into ``OUTPUT/POINT``, then another one in
-which it kills itself at the POINT-th file operation (open, mkdir, rename, link, ...), while its
-other threads are somewhere in theirs. ``resume``: the other one is half a run, and it dies while
-that is resumed. Prints for each point whether it died or came to its end.
+For each POINT a process is forked that writes a good run into ``OUTPUT/0``, ``OUTPUT/1`` and so
+on, then another one in which it kills itself at the POINT-th file operation (open, mkdir, rename,
+link, ...), while its other threads are somewhere in theirs. ``resume``: the other one is half a
+run, and it dies while that is resumed. Prints for each folder whether it died or came to its end.
 """
 
 from __future__ import annotations
@@ -101,6 +101,6 @@ def _fork(output: Path, mode: str, point: int) -> bool:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[3:]:
-        died = _fork(Path(sys.argv[1]) / argument, sys.argv[2], int(argument))
-        print(argument, "died" if died else "ended")
+    for number, argument in enumerate(sys.argv[3:]):
+        died = _fork(Path(sys.argv[1]) / str(number), sys.argv[2], int(argument))
+        print(number, "died" if died else "ended")

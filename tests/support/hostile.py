@@ -205,23 +205,28 @@ class Heard:
 
 def served(scripts: Mapping[str, Script], transport: Transport = Transport.SSH) -> Lab:
     """Give a lab that plays the scripts, by device name; admin, admin."""
+    devices = [replace(played(name, each), transport=transport) for name, each in scripts.items()]
+    return Lab(devices, shells={HOSTILE: shell_of(scripts)})
+
+
+def shell_of(scripts: Mapping[str, Script]) -> Shell:
+    """Give what plays the scripts, by device name."""
     asked: dict[str, Counter[str]] = {name: Counter() for name in scripts}
 
     async def shell(terminal: Terminal, played: LabDevice, stats: DeviceStats) -> Ending:
         return await Actor(scripts[played.name], terminal, asked[played.name]).run()
 
-    shells: dict[str, Shell] = {HOSTILE: shell}
-    devices = [
-        LabDevice(
-            name=name,
-            platform=HOSTILE,
-            echo=Echo.NONE if script.echo else script.discipline,
-            fault=script.fault,
-            transport=transport,
-        )
-        for name, script in scripts.items()
-    ]
-    return Lab(devices, shells=shells)
+    return shell
+
+
+def played(name: str, script: Script) -> LabDevice:
+    """Give the device that has the script played on it."""
+    return LabDevice(
+        name=name,
+        platform=HOSTILE,
+        echo=Echo.NONE if script.echo else script.discipline,
+        fault=script.fault,
+    )
 
 
 async def heard_over_network(
