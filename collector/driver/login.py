@@ -20,7 +20,7 @@ from collector.model import FaultClass, Step
 from collector.platforms import Platform
 
 ANSWERED: Final = 5.0
-"""Seconds in which a device asks for its enable password."""
+"""Seconds of silence behind words that are no question, after which the device asks for nothing."""
 SETTLED: Final = 0.12
 
 
@@ -95,15 +95,18 @@ def _not_enabled(console: Console, why: str) -> DeviceError:
 async def _asks_for_a_password(console: Console, length: int) -> bool:
     """Wait for the question, or for a prompt where the device asks nothing."""
     stream = console.stream
-    await stream.until(length, ANSWERED)
+    await stream.until(length)
     while True:
         line = visible(stream.last_line())
         if PASSWORD.search(line):
             return True
         if line.rstrip().endswith((b"#", b">", b"$", b"%")) and not await stream.more(SETTLED):
             return False
-        if not await stream.more(ANSWERED):
+        if await stream.more(ANSWERED):
+            continue
+        if line.strip():
             return False
+        await stream.more()  # it has yet to say anything: an AAA server may take its time
 
 
 def _prompt(console: Console) -> str:
