@@ -28,7 +28,8 @@ HANDSHAKE = 1.0
 class Approach:
     """One attempt's standing with the others; ``async with`` waits for a place for connecting.
 
-    ``withheld`` tells that the credential was not sent, since others are being tried with it.
+    ``withheld`` tells that nothing was asked of the device: others are being tried with its
+    credential, or its jump host has to be opened first.
     ``on_news`` is called whenever others might set out now.
     """
 
@@ -79,6 +80,9 @@ class Approach:
 
     def failed(self, fault: Fault) -> None:
         """Hear that there is none: a rejection counts, all else says nothing of the credential."""
+        is_before_it = (fault.fault_class, fault.phase) == (FaultClass.JUMP, Phase.RESOLVE)
+        if is_before_it and self._visit.device.jump is not None:
+            self.withheld = True  # its jump host was lost since it had set out
         if (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH):
             self._judge(self._trial.reject)
 
