@@ -121,8 +121,8 @@ class Step(StrEnum):
 class FaultClass(StrEnum):
     """Why a device or a command is not good: one word with one meaning.
 
-    ``jump`` (a hop in between failed) and ``encoding`` (the text could not be read) belong to the
-    written vocabulary, and nothing raises them yet.
+    ``jump``: a jump host on the way could not be opened, or was lost. ``encoding`` (the text could
+    not be read) belongs to the written vocabulary, and nothing raises it yet.
     """
 
     DNS = "dns"
@@ -256,6 +256,57 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """A jump host: an SSH server through which devices, and other jump hosts, are reached.
+
+    ``sessions``: devices at once through it, 0: no limit; a jump host behind it has its connection
+    besides. ``jump`` is the one that it is itself behind. Equal values share one connection.
+    """
+
+    name: str
+    host: str
+    credential: str
+    port: int = 22
+    sessions: int = 0
+    jump: Jump | None = None
+    ssh_profile: SshProfile = SshProfile.DEFAULT
+
+    @property
+    def chain(self) -> tuple[Jump, ...]:
+        """All jump hosts on the way through this one, the nearest to us first, itself the last.
+
+        >>> edge = Jump(name="edge", host="192.0.2.1", credential="c")
+        >>> core = Jump(name="core", host="10.0.0.1", credential="c", jump=edge)
+        >>> [jump.name for jump in core.chain]
+        ['edge', 'core']
+        """
+        return (*(self.jump.chain if self.jump else ()), self)
+
+    def as_device(self) -> Device:
+        """Give it as a device of which nothing can be asked, for what is the same with both."""
+        return Device(
+            name=self.name,
+            host=self.host,
+            port=self.port,
+            platform="",
+            credential=self.credential,
+            jump=self.jump,
+            ssh_profile=self.ssh_profile,
+        )
+
+    def blamed(self, fault: Fault) -> Fault:
+        """Give the fault of a device that cannot be reached, from why this one cannot be used."""
+        if fault.fault_class is FaultClass.JUMP:  # of the one before it
+            return fault
+        return Fault(
+            fault_class=FaultClass.JUMP,
+            phase=Phase.CONNECT,
+            message=f"jump host {self.name}: {fault.message} ({fault.fault_class})",
+            hint=f"see to jump host {self.name} first: {fault.hint or 'look into its log'}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One device of the inventory, settings merged: all that is needed to reach it but the secret.
 
@@ -274,6 +325,17 @@ class Device:
     timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     proof: ProofLevel = ProofLevel.FULL
     ssh_profile: SshProfile = SshProfile.DEFAULT
+    jump: Jump | None = None
+
+    @property
+    def jumps(self) -> tuple[Jump, ...]:
+        """The jump hosts on the way, the nearest to us first."""
+        return self.jump.chain if self.jump else ()
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of all credentials that it takes to get there: its own, its jump hosts'."""
+        return (self.credential, *(jump.credential for jump in self.jumps))
 
 
 def is_one_line(command: str) -> bool:

@@ -21,6 +21,7 @@ from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned
+    from collector.inventory import Inventory
     from collector.settings import Settings
 
 app = typer.Typer(help="The SSH host keys of devices: what is on file, and what devices show.")
@@ -42,7 +43,7 @@ def list_keys(
     settings = _settings(config)
     known = KnownHosts(settings.known_hosts, HostKeys.STRICT)
     rows = []
-    for device in _devices(inventory, config, limit):
+    for device in _selected(read_inventory(inventory, config), limit):
         keys = known.entries_for(device.host, device.port)
         lines = [(fingerprint(k), known.line_of(device.host, device.port, k)) for k in keys]
         for key, line in lines or [("", 0)]:
@@ -62,17 +63,23 @@ def scan_keys(
 ) -> int:
     """Ask devices for their keys and compare; nobody logs in, no credential is needed.
 
+    Only a jump host is logged in to, with its own credential, for the devices behind it.
+
     Compare the fingerprints with those that the devices' own consoles show.
     """
+    from collector.credentials import Credentials
     from collector.driver.hostkeys import KnownHosts
     from collector.driver.scanning import scan
 
     settings = _settings(config)
     policy = HostKeys.ACCEPT_NEW if record else HostKeys.STRICT
     known = KnownHosts(settings.known_hosts, policy)
-    devices = _devices(inventory, config, limit)
+    read = read_inventory(inventory, config)
+    devices = _with_jumps(_selected(read, limit))
+    credentials = Credentials(read.credentials, os.environ)
+    credentials.check({jump.credential for device in devices for jump in device.jumps})
     at_once, seconds = settings.limits.connecting, settings.timeouts.connect
-    found = asyncio.run(scan(devices, known, at_once=at_once, seconds=seconds))
+    found = asyncio.run(scan(devices, known, credentials, at_once=at_once, seconds=seconds))
     _show([_scanned_row(each) for each in found], SCANNED, shape)
     for each in found:
         _tell_bad(each)
@@ -96,7 +103,7 @@ def forget_keys(
     from collector.driver.hostkeys import forget
 
     settings = _settings(config)
-    devices = _devices(inventory, config, which)
+    devices = _selected(read_inventory(inventory, config), which)
     lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
     count = counted(len(lines), "line")
     tell(f"{settings.known_hosts}: {count} taken off for {', '.join(d.name for d in devices)}")
@@ -108,16 +115,25 @@ def _settings(config: Path | None) -> Settings:
     return load_settings(config, os.environ)
 
 
-def _devices(
-    inventory: str | None, config: Path | None, limit: Sequence[str] | None
-) -> tuple[Device, ...]:
+def _selected(inventory: Inventory, limit: Sequence[str] | None) -> tuple[Device, ...]:
+    """Select among the devices and the jump hosts, which have keys as well."""
     from collector.inventory import select
 
-    chosen = select(read_inventory(inventory, config).devices, limit or ())
+    taken = {device.name for device in inventory.devices}
+    jumps = [jump.as_device() for jump in inventory.jumps if jump.name not in taken]
+    chosen = select([*inventory.devices, *jumps], limit or ())
     devices = tuple(device for device in chosen if device.transport is Transport.SSH)
     if not devices:
         raise InputError("no selected device is reached by SSH: telnet has no host keys")
     return devices
+
+
+def _with_jumps(devices: Sequence[Device]) -> tuple[Device, ...]:
+    """Add the jump hosts on the way: they have to be known before anything behind them."""
+    passed = dict.fromkeys(jump for device in devices for jump in device.jumps)
+    known = {(device.host, device.port, device.jump) for device in devices}
+    missing = (jump for jump in passed if (jump.host, jump.port, jump.jump) not in known)
+    return (*devices, *(jump.as_device() for jump in missing))
 
 
 def _address(device: Device) -> dict[str, Any]:

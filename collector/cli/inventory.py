@@ -50,7 +50,7 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
 
     path, known = _find(inventory, config)
     read, warnings = check_inventory(path, known_platforms=known)
-    used = frozenset(device.credential for device in read.devices)
+    used = frozenset(name for device in read.devices for name in device.credentials)
     Credentials(read.credentials, os.environ).examine(used)
     for warning in warnings:
         tell(f"collector: warning: {one_line(warning)}")

@@ -24,8 +24,8 @@ from collector.collect.tally import Tally
 from collector.credentials import Credentials
 from collector.driver import DeviceConnector
 from collector.driver.algorithms import weak
-from collector.driver.connector import Queued
 from collector.driver.hostkeys import fingerprint
+from collector.driver.opening import Queued
 from collector.driver.session import DeviceSession
 from collector.engine import Breaker, Stop, collect_devices
 from collector.errors import DeviceError, Exit
@@ -113,11 +113,14 @@ async def examine(
     )
     with ending.watching(settings.timeouts.run), log.bound(hide=redact.text):
         devices = [assignment.device for assignment in plan.assignments]
-        async with contextlib.aclosing(results):
-            async for result in completed(results, devices, ending):
-                hidden = redacted(result, redact)
-                tally.count(hidden)
-                await asyncio.to_thread(show, _hidden(room.examined(hidden), redact))
+        try:
+            async with contextlib.aclosing(results):
+                async for result in completed(results, devices, ending):
+                    hidden = redacted(result, redact)
+                    tally.count(hidden)
+                    await asyncio.to_thread(show, _hidden(room.examined(hidden), redact))
+        finally:
+            await room.close()
     tally.given_up = breaker.opened
     return Outcome(
         exit_status=tally.exit_status(ending, stored=True),

@@ -94,13 +94,13 @@ async def collect(
     await asyncio.to_thread(keys.check, key_specs(chosen, work))
     for device in idle:
         yield unasked(device)
-    connect = connector or _connector(chosen, platforms, credentials)
     redact = Redaction(_secrets(credentials, _names(assignments)))
     conceal = concealment(work, platforms, keys)
-    results = _results(assignments, connect, chosen, stop or asyncio.Event())
-    async with contextlib.aclosing(results):
-        async for result in results:
-            yield await conceal(redacted(result, redact))
+    async with _connecting(connector, chosen, platforms, credentials) as connect:
+        results = _results(assignments, connect, chosen, stop or asyncio.Event())
+        async with contextlib.aclosing(results):
+            async for result in results:
+                yield await conceal(redacted(result, redact))
 
 
 async def run(
@@ -140,14 +140,14 @@ async def execute(
     if credentials is None:
         credentials = await asyncio.to_thread(credentials_of, plan)
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
-    connect = connector or _connector(settings, plan.platforms, credentials)
     stop, breaker = Stop(), Breaker(settings.limits)
     ending = Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
+    connecting = _connecting(connector, settings, plan.platforms, credentials)
     with ending.watching(settings.timeouts.run):
-        async with await _writer(plan, redact) as writer:
+        async with connecting as connect, await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
                 logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
                 tally = _tally(plan)
@@ -270,12 +270,24 @@ async def _stream(assignments: Sequence[Assignment]) -> AsyncIterator[Assignment
         yield assignment
 
 
-def _connector(
-    settings: Settings, platforms: Mapping[str, Platform], credentials: Credentials
-) -> Connector:
+@contextlib.asynccontextmanager
+async def _connecting(
+    given: Connector | None,
+    settings: Settings,
+    platforms: Mapping[str, Platform],
+    credentials: Credentials,
+) -> AsyncIterator[Connector]:
+    """Give what opens sessions; what is not the caller's own is closed in the end."""
     from collector.driver import DeviceConnector
 
-    return DeviceConnector(settings=settings, platforms=platforms, credentials=credentials)
+    if given is not None:
+        yield given
+        return
+    own = DeviceConnector(settings=settings, platforms=platforms, credentials=credentials)
+    try:
+        yield own
+    finally:
+        await own.close()
 
 
 def _job(plan: Plan) -> Job | None:
@@ -287,7 +299,7 @@ def _names_of(plan: Plan) -> frozenset[str]:
 
 
 def _names(assignments: Iterable[Assignment]) -> frozenset[str]:
-    return frozenset(assignment.device.credential for assignment in assignments)
+    return frozenset(name for one in assignments for name in one.device.credentials)
 
 
 def _secrets(credentials: Credentials, names: Iterable[str]) -> list[str | None]:

@@ -1,52 +1,34 @@
 """From a device of the inventory to a session that is logged in.
 
-Owns the opening: resolve, connect, key exchange, authentication, channel, login; each phase named
+Owns the opening: route, connect, key exchange, authentication, channel, login; each phase named
 when it fails, and nothing left open whatever happens. Refuses to know of runs, retries and limits.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any
 
-import asyncssh
 from scrapli import AsyncScrapli
 from scrapli.driver import AsyncGenericDriver
 
 from collector.credentials import Credential, Credentials
 from collector.driver import login, ssh, telnet
-from collector.driver.agent import agent_keys
 from collector.driver.console import CTRL_E, Console
-from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts
-from collector.driver.lending import LentSocket
-from collector.driver.resolving import Address, Resolver, connected
+from collector.driver.keys import Keys
+from collector.driver.link import Link
+from collector.driver.opening import Opening
+from collector.driver.route import Route
+from collector.driver.routes import Routes
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
-from collector.errors import DeviceError
-from collector.model import Algorithms, Device, FaultClass, Phase, Step, Timeouts, Transport
+from collector.model import Device, Jump, Phase, Step, Timeouts, Transport
 from collector.platforms import Platform
 from collector.settings import Settings
-
-log = logging.getLogger(__name__)
-
-HANG_UP: Final = 1.0
-"""Seconds in which a connection may close by itself before it is cut."""
-
-
-@runtime_checkable
-class Queued(Protocol):
-    """Whoever hears of the phases, where openings wait for each other."""
-
-    async def turn(self) -> None:
-        """Wait until what costs time of the loop may begin."""
-        ...
 
 
 def _unheard(*_: object) -> None:
@@ -54,7 +36,7 @@ def _unheard(*_: object) -> None:
 
 
 class DeviceConnector:
-    """Opens sessions; holds what all devices share: host keys, private keys, the resolver."""
+    """Opens sessions; holds what all devices share: host keys, private keys, jump hosts."""
 
     def __init__(
         self,
@@ -64,8 +46,13 @@ class DeviceConnector:
         passed: Callable[[Device, Step, str], None] = _unheard,
     ) -> None:
         """``passed`` hears of each step of a login behind the credential, with what came of it."""
+        known = KnownHosts(settings.known_hosts.expanduser(), settings.host_keys)
+        keys = Keys()
+        self._routes = Routes(known, credentials, keys)
         self._shared = _Shared(
-            known=KnownHosts(settings.known_hosts.expanduser(), settings.host_keys),
+            known=known,
+            keys=keys,
+            routes=self._routes,
             output_limit=settings.output_limit,
             platforms=platforms,
             credentials=credentials,
@@ -83,25 +70,42 @@ class DeviceConnector:
         Raises `DeviceError` with the phase that was reached. What was opened is closed then, also
         when the opening is cancelled.
         """
-        return await _Opening(self._shared, device, timeouts, enter).session()
+        return await _SessionOpening(self._shared, device, timeouts, enter).session()
+
+    def is_reached(self, jump: Jump) -> bool:
+        """Tell whether devices behind a jump host can be opened."""
+        return self._routes.is_reached(jump)
+
+    async def reach(
+        self, jump: Jump, timeouts: Timeouts, enter: Callable[[Phase], None] = _unheard
+    ) -> None:
+        """Log in to a jump host, once for all devices behind it; phases and errors as for `open`.
+
+        One that it is itself behind has been reached before.
+        """
+        await self._routes.reach(jump, timeouts, enter)
+
+    async def close(self) -> None:
+        """Hang up on the jump hosts, after the last session; bounded, and never raises."""
+        await self._routes.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
-    """What all openings have in common; ``keys`` fills with each private key that is loaded."""
+    """What all openings have in common."""
 
     known: KnownHosts
+    keys: Keys
+    routes: Routes
     output_limit: int
     platforms: Mapping[str, Platform]
     credentials: Credentials
     passed: Callable[[Device, Step, str], None]
-    resolver: Resolver = field(default_factory=Resolver)
-    keys: dict[Path, asyncssh.SSHKey] = field(default_factory=dict, repr=False)
     rng: random.Random = field(default_factory=random.Random)
 
 
-class _Opening:
-    """One opening: the phase it has reached and what must be closed if it fails."""
+class _SessionOpening:
+    """The opening of one session, and what must be closed if it fails."""
 
     def __init__(
         self,
@@ -110,118 +114,78 @@ class _Opening:
         timeouts: Timeouts,
         enter: Callable[[Phase], None],
     ) -> None:
-        self._on_phase = enter
-        self._queue: object = enter  # a mere function knows of no queue
         self._shared = shared
         self._device = device
         self._timeouts = timeouts
         self._platform = shared.platforms[device.platform]
-        self._phase = Phase.CREDENTIALS
-        self._limit: asyncio.Timeout | None = None
-        self._link: _Link | None = None
-        self._client: ssh.Client | None = None
+        self._opening = Opening(timeouts, enter, profile=device.ssh_profile)
+        self._link: Link | None = None
         self._stream: Stream | None = None
 
     async def session(self) -> DeviceSession:
-        try:
-            async with asyncio.timeout(self._timeouts.connect) as self._limit:
-                return await self._opened()
-        except asyncio.CancelledError:
-            await self._give_up()
-            raise
-        except DeviceError as error:
-            await self._give_up()
-            error.algorithms = self._algorithms
-            raise
-        # Every library below raises its own kinds: translated here, once.
-        except Exception as error:
-            await self._give_up()
-            fault = self._fault(error)
-            fault.algorithms = self._algorithms
-            raise fault from error
-
-    @property
-    def _algorithms(self) -> Algorithms | None:
-        return self._client.algorithms if self._client else None
+        return await self._opening.whole(self._opened, self._give_up)
 
     async def _opened(self) -> DeviceSession:
-        credential = _known_as(
-            self._platform, self._shared.credentials.get(self._device.credential)
-        )
-        self._enter(Phase.RESOLVE)
-        addresses = await self._shared.resolver.addresses(self._device.host, self._device.port)
-        self._enter(Phase.CONNECT)
-        if self._device.transport is Transport.TELNET:
-            self._link = await self._telnet(addresses, credential)
+        device = self._device
+        credential = _known_as(self._platform, self._shared.credentials.get(device.credential))
+        enter = self._opening.enter
+        route = await self._shared.routes.to(device.host, device.port, device.jump, enter)
+        self._opening.route = route
+        if device.transport is Transport.TELNET:
+            link = await self._telnet(route, credential)
         else:
-            self._link = await self._ssh(addresses, credential)
-        console = await self._console(self._link, credential)
-        self._allow(None)
-        await asyncio.sleep(0)  # a limit that is over ends the opening here, not its caller
+            link = await self._ssh(route, credential)
+        console = await self._console(link, credential)
+        client = self._opening.client
         return DeviceSession(
             console,
             self._platform,
-            proof=self._device.proof,
-            hang_up=self._link.hang_up,
-            algorithms=self._algorithms,
+            proof=device.proof,
+            hang_up=link.hang_up,
+            algorithms=client.algorithms if client else None,
         )
 
-    async def _ssh(self, addresses: list[Address], credential: Credential) -> _Link:
-        key = await self._key(credential)
-        async with agent_keys(credential) as agent:
-            keys: list[asyncssh.SSHKey | asyncssh.SSHKeyPair] = [key, *agent] if key else [*agent]
-            sock = await connected(addresses, self._timeouts.connect)
-            self._client = ssh.Client(self._device, self._shared.known, self._enter)
+    async def _ssh(self, route: Route, credential: Credential) -> Link:
+        device, known = self._device, self._shared.known
+        async with self._shared.keys.offered(credential) as keys:
+            client = self._opening.client = ssh.Client(known, self._opening.enter)
             seconds = self._timeouts.connect + self._timeouts.login
-            options = {**ssh.options(self._client, credential, keys, seconds=seconds), "sock": sock}
-            options |= ssh.protection(
-                self._device.host, self._device.port, self._device.ssh_profile, self._shared.known
-            )
-            driver = _driver(self._device, self._platform, credential, seconds, asyncssh=options)
-            self._link = _Link(driver, LentSocket(sock), self._client)
-            await self._turn()
+            options = ssh.options(client, credential, keys, seconds=seconds)
+            options |= ssh.protection(device.host, device.port, device.ssh_profile, known)
+            options |= await route.ssh(self._timeouts.connect)
+            driver = _driver(device, self._platform, credential, seconds, asyncssh=options)
+            self._link = Link(driver, route, client)
+            await self._opening.turn()
             await driver.open()
         return self._link
 
-    async def _telnet(self, addresses: list[Address], credential: Credential) -> _Link:
-        seconds = self._timeouts.connect
-        sock = await connected(addresses, seconds)
-        driver = _driver(self._device, self._platform, credential, seconds)
-        self._link = _Link(driver, LentSocket(sock), None)
-        await self._turn()
-        reader, writer = await asyncio.open_connection(sock=sock)
+    async def _telnet(self, route: Route, credential: Credential) -> Link:
+        driver = _driver(self._device, self._platform, credential, self._timeouts.connect)
+        self._link = Link(driver, route, None)
         transport: Any = driver.transport
+        reader, writer = await route.telnet(self._timeouts.connect)
+        await self._opening.turn()
         transport.stdout, transport.stdin = reader, writer
         driver.transport.read = telnet.TelnetReader(reader, writer).read
         return self._link
 
-    async def _turn(self) -> None:
-        """Wait, now that the peer is there, until the rest may begin; no limit runs meanwhile."""
-        if not isinstance(self._queue, Queued):
-            return
-        loop = asyncio.get_running_loop()
-        assert self._limit  # entered before anything else
-        left = (self._limit.when() or 0.0) - loop.time()
-        self._allow(None)
-        await self._queue.turn()
-        self._allow(loop.time() + left)
-
-    async def _console(self, link: _Link, credential: Credential) -> Console:
+    async def _console(self, link: Link, credential: Credential) -> Console:
         """Learn the prompt, with the login limit from here on."""
         platform = self._platform
-        self._enter(Phase.LOGIN)
-        stream = Stream(
+        opening = self._opening
+        opening.enter(Phase.LOGIN)
+        stream = self._stream = Stream(
             link.driver.transport.read,
             link.driver.transport.write,
             link.cut,
             limit=self._shared.output_limit,
+            loss=lambda: link.route.loss,
         )
-        self._stream = stream
         newline = platform.return_char.encode()
         stream.allow(self._timeouts.login, Phase.LOGIN)
         if self._device.transport is Transport.TELNET:
-            await telnet.log_in(stream, credential, newline, lambda: self._on_phase(Phase.AUTH))
-            self._on_phase(Phase.LOGIN)
+            await telnet.log_in(stream, credential, newline, lambda: opening.hear(Phase.AUTH))
+            opening.hear(Phase.LOGIN)
             stream.phase = Phase.LOGIN
         editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""
         console = Console(
@@ -235,61 +199,6 @@ class _Opening:
         await login.log_in(console, platform, credential, passed)
         return console
 
-    def _enter(self, phase: Phase) -> None:
-        """Mark the phase; the login limit runs from authentication to the prompt."""
-        self._phase = phase
-        self._on_phase(phase)
-        loop = asyncio.get_running_loop()
-        if phase is Phase.AUTH:
-            self._allow(loop.time() + self._timeouts.login)
-        elif phase is Phase.LOGIN:
-            # The stream keeps this limit by itself; this one is the second, a little later.
-            self._allow(loop.time() + self._timeouts.login + 2 * HANG_UP)
-
-    def _allow(self, until: float | None) -> None:
-        """Move the limit, unless it is over already: then the next wait ends by it."""
-        if self._limit and not self._limit.expired():
-            self._limit.reschedule(until)
-
-    async def _key(self, credential: Credential) -> asyncssh.SSHKey | None:
-        """Load the private key once; off the loop, since a passphrase is slow on purpose."""
-        path = credential.private_key
-        if path is None:
-            return None
-        keys = self._shared.keys
-        if path not in keys:
-            try:
-                keys[path] = await asyncio.to_thread(
-                    asyncssh.read_private_key, path, credential.passphrase
-                )
-            except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-                raise DeviceError.of(
-                    FaultClass.AUTH,
-                    Phase.CREDENTIALS,
-                    f"the private key {path} cannot be used: {error}",
-                    hint="check the path and the passphrase",
-                ) from error
-        return keys[path]
-
-    def _fault(self, error: Exception) -> DeviceError:
-        if self._client and self._client.refusal:
-            return self._client.refusal
-        if isinstance(error, TimeoutError) and self._limit and self._limit.expired():
-            limit = "connect" if self._phase in _CONNECTING else "login"
-            seconds = getattr(self._timeouts, limit)
-            return DeviceError.of(
-                FaultClass.TIMEOUT,
-                self._phase,
-                f"nothing more came in phase {self._phase} within {seconds:g} s ({limit} limit)",
-                hint=f"try the device by hand; raise timeouts.{limit} if it is slow",
-            )
-        fault = translate(error, self._phase)
-        if self._client and self._phase is Phase.KEX:
-            fault = kex_fault(fault, self._client.offer(), self._device.ssh_profile)
-        if fault.fault_class is FaultClass.INTERNAL:
-            log.debug("untranslated error", exc_info=error)
-        return DeviceError(fault)
-
     async def _give_up(self) -> None:
         """Close what was opened; bounded."""
         try:
@@ -298,57 +207,8 @@ class _Opening:
         finally:  # whoever gives up waiting for this, too, must leave nothing open
             if self._link:
                 await self._link.hang_up()
-
-
-_CONNECTING: Final = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.KEX, Phase.HOSTKEY})
-
-
-class _Link:
-    """What lies under a session, and how it is brought down without waiting for the device."""
-
-    def __init__(
-        self, driver: AsyncGenericDriver, lent: LentSocket, client: ssh.Client | None
-    ) -> None:
-        self.driver = driver
-        self._lent = lent
-        self._client = client
-
-    def cut(self) -> None:
-        """End the connection now."""
-        connection = self._client.connection if self._client else None
-        if connection:
-            connection.abort()
-        elif writer := getattr(self.driver.transport, "stdin", None):
-            writer.transport.abort()
-
-    async def hang_up(self) -> None:
-        """Close politely within `HANG_UP` seconds, else cut; leaves no socket open."""
-        transport: Any = self.driver.transport
-        connection = self._client.connection if self._client else None
-        writer = None if self._client else transport.stdin
-        try:
-            transport.close()
-            self.driver.channel.close()
-            if connection:
-                connection.close()
-                await _closed(connection.wait_closed(), connection.abort)
-            elif writer:
-                await _closed(writer.wait_closed(), writer.transport.abort)
-        except Exception as error:  # noqa: BLE001 - it is being thrown away anyway
-            log.debug("closing: %r", error)
-        finally:
-            self.cut()
-            self._lent.close()
-
-
-async def _closed(closing: Any, cut: Any) -> None:
-    waiting = asyncio.ensure_future(closing)
-    done, _ = await asyncio.wait([waiting], timeout=HANG_UP)
-    if not done:
-        cut()
-        waiting.cancel()
-    elif not waiting.cancelled():
-        waiting.exception()
+            elif self._opening.route:
+                self._opening.route.close()
 
 
 def _known_as(platform: Platform, credential: Credential) -> Credential:

@@ -38,12 +38,12 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultCl
     (
         (asyncssh.PermissionDenied, scrapli.ScrapliAuthenticationFailed),
         FaultClass.AUTH,
-        "the device rejected the credential",
+        "{whom} rejected the credential",
     ),
     (
         (asyncssh.IllegalUserName, asyncssh.PasswordChangeRequired),
         FaultClass.AUTH,
-        "the device rejected the credential: {words}",
+        "{whom} rejected the credential: {words}",
     ),
     (asyncssh.HostKeyNotVerifiable, FaultClass.HOSTKEY, "{words}"),
     (
@@ -51,7 +51,7 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultCl
         FaultClass.KEX,
         "{words}",
     ),
-    (asyncssh.ChannelOpenError, FaultClass.BUSY, "the device opens no session: {words}"),
+    (asyncssh.ChannelOpenError, FaultClass.BUSY, "{whom} opens no session: {words}"),
     ((socket.gaierror, UnicodeError), FaultClass.DNS, "the host name does not resolve: {words}"),
     (
         (TimeoutError, scrapli.ScrapliTimeout),
@@ -90,19 +90,24 @@ _WIDER: Final = {
 }
 
 
-def translate(error: BaseException, phase: Phase) -> Fault:
-    """Give the fault that an error of the libraries or the system means in a phase."""
+def translate(error: BaseException, phase: Phase, whom: str = "the device") -> Fault:
+    """Give the fault that an error of the libraries or the system means in a phase.
+
+    ``whom``: what the message calls the other side.
+    """
     cause = first_cause(error)
     if isinstance(cause, DeviceError):
         return cause.fault
-    fault_class, message = _classified(cause, phase)
+    fault_class, message = _classified(cause, phase, whom)
     if fault_class is FaultClass.HOSTKEY:
         phase = Phase.HOSTKEY  # asyncssh tells it as a part of the key exchange
     hint = _OWN_LIMIT if _is_own_limit(cause) else _HINTS.get(fault_class, "")
     return Fault(fault_class=fault_class, phase=phase, message=message, hint=hint)
 
 
-def kex_fault(fault: Fault, offer: Suite | None, profile: SshProfile) -> Fault:
+def kex_fault(
+    fault: Fault, offer: Suite | None, profile: SshProfile, whom: str = "the device"
+) -> Fault:
     """Give the fault again in terms of what the device offers, where nothing of it is shared.
 
     Some devices say so and some just hang up; both have said before what they offer. The way out is
@@ -118,50 +123,57 @@ def kex_fault(fault: Fault, offer: Suite | None, profile: SshProfile) -> Fault:
     return Fault(
         fault_class=FaultClass.KEX,
         phase=Phase.KEX,
-        message=f"no {KINDS[kind]} algorithm is shared: the device offers only {_printable(named)}",
+        message=f"no {KINDS[kind]} algorithm is shared: {whom} offers only {_printable(named)}",
         hint=f"{way_out}{renew}, or renew its software",
     )
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """Follow an error to what came first, leaving out the cancellations that a deadline makes."""
+    """Follow an error to what came first, leaving out the cancellations that a deadline makes.
+
+    One of ours has been translated before.
+    """
     while (
-        cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    ) and not isinstance(cause, asyncio.CancelledError):
+        not isinstance(error, DeviceError)
+        and (
+            cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        )
+        and not isinstance(cause, asyncio.CancelledError)
+    ):
         error = cause
     return error
 
 
-def _classified(cause: BaseException, phase: Phase) -> tuple[FaultClass, str]:
+def _classified(cause: BaseException, phase: Phase, whom: str) -> tuple[FaultClass, str]:
     words = _words(cause)
     if isinstance(cause, _HANGS_UP):
-        return _hung_up(phase, words)
+        return _hung_up(phase, words, whom)
     for kinds, fault_class, message in _TABLE:
         if isinstance(cause, kinds):
-            return fault_class, message.format(words=words, phase=phase)
+            return fault_class, message.format(words=words, phase=phase, whom=whom)
     if isinstance(cause, asyncssh.DisconnectError):
-        return _disconnected(cause, phase, words)
+        return _disconnected(cause, phase, words, whom)
     if isinstance(cause, OSError):
         return _of_the_system(cause, words)
     return FaultClass.INTERNAL, f"{type(cause).__name__}: {words}"
 
 
 def _disconnected(
-    cause: asyncssh.DisconnectError, phase: Phase, words: str
+    cause: asyncssh.DisconnectError, phase: Phase, words: str, whom: str
 ) -> tuple[FaultClass, str]:
     if phase is Phase.AUTH and _TOO_MANY_FAILURES.search(words):
-        return FaultClass.AUTH, f"the device rejected the credential: {words}"
+        return FaultClass.AUTH, f"{whom} rejected the credential: {words}"
     if cause.code == asyncssh.DISC_TOO_MANY_CONNECTIONS:
-        return FaultClass.BUSY, f"the device has too many connections: {words}"
+        return FaultClass.BUSY, f"{whom} has too many connections: {words}"
     return (FaultClass.KEX if phase in _BEFORE_LOGIN else FaultClass.DISCONNECTED), words
 
 
-def _hung_up(phase: Phase, words: str) -> tuple[FaultClass, str]:
+def _hung_up(phase: Phase, words: str, whom: str) -> tuple[FaultClass, str]:
     if _TIMED_OUT.search(words):  # a limit of ours or of the system, not a word of the device
         return FaultClass.TIMEOUT, f"nothing came in phase {phase}: {words}"
     if phase in _BEFORE_LOGIN:
-        return FaultClass.BUSY, "the device closed the connection before its greeting was over"
-    return FaultClass.DISCONNECTED, f"the device closed the connection in phase {phase}"
+        return FaultClass.BUSY, f"{whom} closed the connection before its greeting was over"
+    return FaultClass.DISCONNECTED, f"{whom} closed the connection in phase {phase}"
 
 
 def _of_the_system(cause: OSError, words: str) -> tuple[FaultClass, str]:

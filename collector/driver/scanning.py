@@ -1,26 +1,29 @@
 """The keys of SSH servers, asked for without logging in: what ``hostkeys scan`` shows and records.
 
-Owns one connection per device up to the end of the key exchange, where it is cut: no credential is
-needed, none is obtained and none is sent. Refuses to know why anybody wants to look.
+Owns one connection per device up to the end of the key exchange, where it is cut: no credential of
+a device is needed or sent. Jump hosts are logged in to, as there is no other way to what is behind
+them. Refuses to know why anybody wants to look.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import asyncssh
 
+from collector.credentials import Credentials
 from collector.driver import ssh
 from collector.driver.faults import kex_fault, translate
 from collector.driver.hostkeys import KnownHosts, fingerprint
-from collector.driver.lending import LentSocket
-from collector.driver.resolving import Resolver, connected
-from collector.errors import InputError
-from collector.model import Device, Fault, FaultClass, HostKeys, Phase
+from collector.driver.keys import Keys
+from collector.driver.route import Route
+from collector.driver.routes import Routes
+from collector.errors import DeviceError, InputError
+from collector.model import Device, Fault, FaultClass, HostKeys, Jump, Phase, Timeouts
 
 
 class Finding(StrEnum):
@@ -50,70 +53,126 @@ class Scanned:
 
 
 async def scan(
-    devices: Iterable[Device], known: KnownHosts, *, at_once: int, seconds: float
+    devices: Iterable[Device],
+    known: KnownHosts,
+    credentials: Credentials,
+    *,
+    at_once: int,
+    seconds: float,
 ) -> tuple[Scanned, ...]:
     """Ask devices for their keys, ``at_once`` of them, each within so many seconds.
 
     With the policy ``accept-new`` what is new goes on file; another key than before never does.
+    ``credentials`` are for jump hosts.
     """
     wanted = tuple(devices)
-    found: dict[str, Scanned] = {}
-    left = iter(wanted)
-    resolver = Resolver()
-
-    async def work(devices: Iterator[Device]) -> None:
-        for device in devices:
-            found[device.name] = await _scanned(device, known, resolver, seconds)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(wanted))):
-            group.create_task(work(left))
-    return tuple(found[device.name] for device in wanted)
-
-
-async def _scanned(
-    device: Device, known: KnownHosts, resolver: Resolver, seconds: float
-) -> Scanned:
-    phase = Phase.RESOLVE
-    witness = ssh.Witness()
+    scanning = _Scanning(known, credentials, seconds)
     try:
-        async with asyncio.timeout(seconds):
-            addresses = await resolver.addresses(device.host, device.port)
-            phase = Phase.CONNECT
-            lent = LentSocket(await connected(addresses, seconds))
-            phase = Phase.KEX
+        # A jump host is asked for its key before it is logged in to.
+        for depth in sorted({len(device.jumps) for device in wanted}):
+            left = iter([each for each in enumerate(wanted) if len(each[1].jumps) == depth])
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(at_once, len(wanted))):
+                    group.create_task(scanning.work(left))
+    finally:
+        await scanning.close()
+    return tuple(scanning.found[place] for place in range(len(wanted)))
+
+
+class _Scanning:
+    """One scan: what was found, by the device's place, and the jump hosts that it goes through."""
+
+    def __init__(self, known: KnownHosts, credentials: Credentials, seconds: float) -> None:
+        self.found: dict[int, Scanned] = {}
+        self._known = known
+        self._seconds = seconds
+        self._routes = Routes(known, credentials, Keys())
+        self._faults: dict[Jump, Fault | None] = {}
+        self._turns: defaultdict[Jump | str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._rejected: dict[str, Fault] = {}
+
+    async def work(self, devices: Iterator[tuple[int, Device]]) -> None:
+        """Scan one device after the other."""
+        for place, device in devices:
+            fault = await self._reach(device.jump) if device.jump else None
+            if fault:
+                self.found[place] = _unknown(device, fault)
+            else:
+                self.found[place] = await self._scanned(device)
+
+    async def close(self) -> None:
+        """Hang up on the jump hosts."""
+        await self._routes.close()
+
+    async def _reach(self, jump: Jump) -> Fault | None:
+        """Log in to the jump hosts on the way, each once; says why that cannot be done."""
+        async with self._turns[jump]:
+            if jump not in self._faults:
+                fault = await self._reach(jump.jump) if jump.jump else None
+                self._faults[jump] = fault or await self._log_in(jump)
+            return self._faults[jump]
+
+    async def _log_in(self, jump: Jump) -> Fault | None:
+        """Log in to one jump host; a credential that another has rejected is not tried."""
+        timeouts = Timeouts(connect=self._seconds, login=self._seconds)
+        async with self._turns[jump.credential]:
+            if jump.credential in self._rejected:
+                return self._rejected[jump.credential]
             try:
-                key = await _shown(device, known, witness, lent.sock)
-            finally:
-                lent.close()
-    except TimeoutError:
-        message = f"no host key came within {seconds:g} s"
-        return _unknown(device, Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message))
-    except Exception as error:  # noqa: BLE001 - every library has kinds of its own: see translate
-        fault = translate(error, phase)
-        return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile))
-    if key is None:
-        message = "the server showed no host key"
-        return _unknown(device, Fault(fault_class=FaultClass.KEX, phase=phase, message=message))
-    return _judged(device, known, key)
+                await self._routes.reach(jump, timeouts, lambda phase: None)
+            except DeviceError as error:
+                fault = jump.blamed(error.fault)
+                if error.fault.fault_class is FaultClass.AUTH:
+                    self._rejected[jump.credential] = fault
+                return fault
+        return None
 
+    async def _scanned(self, device: Device) -> Scanned:
+        phase = Phase.RESOLVE
+        witness = ssh.Witness()
 
-async def _shown(
-    device: Device, known: KnownHosts, witness: ssh.Witness, sock: socket.socket
-) -> asyncssh.SSHKey | None:
-    """Ask for the kind of key that is on file first: a server may have several."""
-    chosen = ssh.protection(device.host, device.port, device.ssh_profile, known)
-    asked = {name: chosen.pop(name) for name in ("kex_algs", "server_host_key_algs")}
-    return await asyncssh.get_server_host_key(
-        device.host,  # said, as a socket that was reset cannot be asked for its peer
-        device.port,
-        sock=sock,
-        config=None,
-        options=asyncssh.SSHClientConnectionOptions(
-            client_factory=lambda: witness, config=None, client_keys=None, **chosen
-        ),
-        **asked,
-    )
+        def enter(entered: Phase) -> None:
+            nonlocal phase
+            phase = entered
+
+        try:
+            async with asyncio.timeout(self._seconds):
+                route = await self._routes.to(device.host, device.port, device.jump, enter)
+                try:
+                    key = await self._key(device, route, witness)
+                finally:
+                    route.close()
+        except TimeoutError:
+            message = f"no host key came within {self._seconds:g} s"
+            phase = Phase.KEX if witness.connection else phase
+            fault = Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
+            return _unknown(device, fault)
+        except Exception as error:  # noqa: BLE001 - every library has kinds of its own: see translate
+            fault = translate(error, Phase.KEX if witness.connection else phase)
+            return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile))
+        if key is None:
+            message = "the server showed no host key"
+            fault = Fault(fault_class=FaultClass.KEX, phase=phase, message=message)
+            return _unknown(device, fault)
+        return _judged(device, self._known, key)
+
+    async def _key(
+        self, device: Device, route: Route, witness: ssh.Witness
+    ) -> asyncssh.SSHKey | None:
+        """Ask for the kind of key that is on file first: a server may have several."""
+        chosen = ssh.protection(device.host, device.port, device.ssh_profile, self._known)
+        asked = {name: chosen.pop(name) for name in ("kex_algs", "server_host_key_algs")}
+        way = await route.ssh(self._seconds)
+        return await asyncssh.get_server_host_key(
+            device.host,  # said, as a socket that was reset cannot be asked for its peer
+            device.port,
+            **way,
+            config=None,
+            options=asyncssh.SSHClientConnectionOptions(
+                client_factory=lambda: witness, config=None, client_keys=None, **chosen
+            ),
+            **asked,
+        )
 
 
 def _judged(device: Device, known: KnownHosts, key: asyncssh.SSHKey) -> Scanned:

@@ -6,8 +6,9 @@ attempt per credential. Refuses to know of prompts and commands.
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,13 +18,16 @@ from collector.credentials import Credential
 from collector.driver.algorithms import Suite, agreed, host_keys, offered, suite
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.errors import DeviceError, InputError
-from collector.model import Algorithms, Device, FaultClass, HostKeys, Phase, SshProfile
+from collector.model import Algorithms, FaultClass, HostKeys, Phase, SshProfile
 
 # It is for those who choose algorithms, which the device does; it would come out on the terminal.
 warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
 
 SCREEN: Final = (511, 1000)
 """Columns and rows asked for: wide enough that no echo wraps."""
+
+HANG_UP: Final = 1.0
+"""Seconds in which a connection may close by itself before it is cut."""
 
 
 class Witness(asyncssh.SSHClient):
@@ -58,11 +62,9 @@ class Witness(asyncssh.SSHClient):
 class Client(Witness):
     """Beside that, tells the phase and decides about the host's key."""
 
-    def __init__(
-        self, device: Device, known: KnownHosts, on_phase: Callable[[Phase], None]
-    ) -> None:
+    def __init__(self, known: KnownHosts, on_phase: Callable[[Phase], None]) -> None:
         self.refusal: DeviceError | None = None
-        self._device = device
+        self.is_lost = False
         self._known = known
         self._on_phase = on_phase
 
@@ -70,6 +72,10 @@ class Client(Witness):
         """Mark that the peer has answered."""
         super().connection_made(conn)
         self._on_phase(Phase.KEX)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Mark the end of the connection, however it came."""
+        self.is_lost = True
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
@@ -165,3 +171,23 @@ def options(
         "login_timeout": seconds,
         "term_size": SCREEN,
     }
+
+
+async def hang_up(connection: asyncssh.SSHClientConnection) -> None:
+    """Close a connection within `HANG_UP` seconds, else cut it."""
+    try:
+        connection.close()
+        await closed(connection.wait_closed(), connection.abort)
+    finally:
+        connection.abort()
+
+
+async def closed(closing: Coroutine[Any, Any, None], cut: Callable[[], None]) -> None:
+    """Wait for what closes by itself, and cut it after `HANG_UP` seconds."""
+    waiting = asyncio.ensure_future(closing)
+    done, _ = await asyncio.wait([waiting], timeout=HANG_UP)
+    if not done:
+        cut()
+        waiting.cancel()
+    elif not waiting.cancelled():
+        waiting.exception()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from collector.driver.questions import is_turned_away
 from collector.errors import DeviceError
-from collector.model import EVIDENCE_KEPT, FaultClass, Phase
+from collector.model import EVIDENCE_KEPT, Fault, FaultClass, Phase
 
 WATCHDOG = 1.0
 """Seconds after a deadline at which the connection is cut, whatever waits on it."""
@@ -22,7 +22,7 @@ class Stream:
     """One device's side of the conversation.
 
     ``read`` returns bytes, or none at the end; ``write`` queues bytes; ``abort`` cuts the
-    connection.
+    connection. ``loss`` tells what else than the device may have ended it.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Stream:
         abort: Callable[[], None],
         *,
         limit: int,
+        loss: Callable[[], Fault | None] = lambda: None,
     ) -> None:
         self.heard = bytearray()
         self.phase = Phase.LOGIN
@@ -39,6 +40,7 @@ class Stream:
         self._write = write
         self._abort = abort
         self._limit = limit
+        self._loss = loss
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         self._deadline = float("inf")
@@ -162,6 +164,8 @@ class Stream:
     def _end(self) -> DeviceError:
         if isinstance(self._ended, DeviceError):
             return self._ended
+        if loss := self._loss():
+            return self.error(loss.fault_class, loss.message, loss.hint)
         if self.phase in {Phase.AUTH, Phase.LOGIN} and is_turned_away(self.last_words()):
             return self.error(
                 FaultClass.BUSY,

@@ -30,8 +30,9 @@ class Approach:
     """One attempt's standing with the others, for the length of an ``async with`` block.
 
     Whoever dials holds no place for connecting: a peer that keeps us waiting costs nothing.
-    ``withheld`` tells that the credential was not sent, since others are being tried with it;
-    ``deadlines`` are those of this attempt. ``on_news`` is called whenever others might set out.
+    ``withheld`` tells that nothing was asked of the device: others are being tried with its
+    credential, or its jump host has to be opened first. ``deadlines`` are those of this attempt.
+    ``on_news`` is called whenever others might set out.
     """
 
     def __init__(
@@ -92,6 +93,9 @@ class Approach:
 
     def failed(self, fault: Fault) -> None:
         """Hear that there is none: a rejection counts, all else says nothing of the credential."""
+        is_before_it = (fault.fault_class, fault.phase) == (FaultClass.JUMP, Phase.RESOLVE)
+        if is_before_it and self._visit.device.jump is not None:
+            self.withheld = True  # its jump host was lost since it had set out
         if (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH):
             self._judge(self._trial.reject)
 

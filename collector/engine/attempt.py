@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from collector.engine.approach import Approach
 from collector.engine.deadline import Deadline
-from collector.engine.session import Connector, Session
+from collector.engine.session import Connector, JumpConnector, Session
 from collector.engine.visit import Visit, limits_of
 from collector.errors import DeviceError
 from collector.log import bound
@@ -56,6 +56,32 @@ async def attempt(
         visit.turn_home()
         if session is not None:
             await _close(session)
+        if approach.withheld:
+            visit.withdraw()
+        else:
+            visit.end()
+
+
+async def open_jump(
+    visit: Visit, connector: Connector, timeouts: Timeouts, approach: Approach
+) -> None:
+    """Make one attempt to open a jump host, as at a device of which nothing is asked."""
+    assert visit.opens is not None  # or there would be no such visit
+    assert isinstance(connector, JumpConnector)
+    visit.begin()
+    try:
+        seconds = timeouts.connect + timeouts.login
+        async with Deadline(seconds + OPEN_GRACE) as opening:
+            approach.deadlines.append(opening)
+            await connector.reach(visit.opens, timeouts, approach)
+        approach.opened()
+    except DeviceError as error:
+        approach.failed(error.fault)
+        visit.fail(error.fault)
+    except TimeoutError:
+        visit.fail(_late(visit.phase, f"no connection within {seconds:g} s"))
+    finally:
+        visit.turn_home()
         if approach.withheld:
             visit.withdraw()
         else:

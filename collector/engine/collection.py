@@ -13,8 +13,9 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterable
 
 from collector.engine.approach import Approach
-from collector.engine.attempt import attempt
+from collector.engine.attempt import attempt, open_jump
 from collector.engine.breaker import Breaker
+from collector.engine.jumps import Jumps
 from collector.engine.line import Line
 from collector.engine.places import Places
 from collector.engine.rate import Rate
@@ -121,7 +122,8 @@ class _Engine:
         self._breaker = breaker
         self._assignments: asyncio.Queue[Assignment] = asyncio.Queue(QUEUED)
         self._results: asyncio.Queue[DeviceResult | None] = asyncio.Queue(QUEUED)
-        self._line = Line(limits, breaker)
+        self._jumps = Jumps(connector, clock)
+        self._line = Line(limits, breaker, self._jumps)
         self._running: dict[Visit, asyncio.Task[None]] = {}
         self._resting: dict[Visit, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
@@ -216,7 +218,7 @@ class _Engine:
                 withheld = await self._attempt(visit)
                 delay = None if withheld else self._delay(visit)
             if delay is None and not withheld:
-                await self._results.put(visit.result())
+                await self._conclude(visit)
         finally:
             # The places are kept until the result is taken: unread results are bounded by them.
             del self._running[visit]
@@ -237,7 +239,8 @@ class _Engine:
                 if (reason := self._ending) is not None:
                     visit.cancel(self._called_off(visit, reason))
                 else:
-                    await attempt(visit, self._connector, self._timeouts, approach)
+                    act = attempt if visit.opens is None else open_jump
+                    await act(visit, self._connector, self._timeouts, approach)
             return approach.withheld
         except asyncio.CancelledError:
             if self._ending is None or not self._cutting:
@@ -252,6 +255,14 @@ class _Engine:
         finally:
             visit.turn_home()
         return False
+
+    async def _conclude(self, visit: Visit) -> None:
+        """Hand in what became of a visit: a result, or a jump host that is open or is not."""
+        if visit.opens is None:
+            await self._results.put(visit.result())
+        elif self._ending is None:  # else those behind it are turned away, as all that wait
+            self._jumps.settle(visit.opens, visit.fault)
+            self._line.look_again(visit.opens)
 
     # Who waits, and for what.
 
@@ -280,10 +291,14 @@ class _Engine:
         self._changed.set()
 
     async def _bar(self, visit: Visit) -> None:
-        """Give a device its result whose credential is not to be tried any more."""
-        if visit.attempts == 0:
-            visit.cancel(self._breaker.fault(visit.device.credential))
-        await self._results.put(visit.result())
+        """Conclude a visit whose credential, or whose jump host, is not to be tried any more."""
+        device = visit.device
+        if self._breaker.trial(device.credential).is_over:
+            if visit.attempts == 0:
+                visit.cancel(self._breaker.fault(device.credential))
+        elif device.jump is not None and (fault := self._jumps.fault(device.jump)):
+            visit.fail(fault)
+        await self._conclude(visit)
 
     def _is_over(self) -> bool:
         waiting = len(self._line) or self._resting or not self._assignments.empty()
@@ -341,7 +356,8 @@ class _Engine:
         for visit in (*self._line.clear(), *resting):
             if visit.attempts == 0:
                 visit.cancel(self._called_off(visit, reason))
-            await self._results.put(visit.result())
+            if visit.opens is None:
+                await self._results.put(visit.result())
 
     def _called_off(self, visit: Visit, reason: Stop) -> Fault:
         did = "cut off" if visit.attempts else "not started"

@@ -1,8 +1,9 @@
 """The waiting line: first come, first served, save that who cannot set out yet is passed by.
 
-Owns which device is next and the count of places in each group and for each credential. A device
-whose group is full, or whose credential is on trial, waits aside and holds no place of any kind, so
-that a site which is slow or dead holds up nobody else. Refuses to wait itself: no tasks, no timers.
+Owns which device is next and the count of places in each group, for each credential and through
+each jump host. A device whose group is full, whose credential is on trial, or whose jump host is
+not open yet, waits aside and holds no place of any kind, so that a site which is slow or dead holds
+up nobody else. Refuses to wait itself: no tasks, no timers.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 
 from collector.engine.breaker import Breaker
+from collector.engine.jumps import Jumps
 from collector.engine.visit import Visit
-from collector.model import Limits
+from collector.model import Jump, Limits
 
-Key = tuple[str, str]  # what has places: ("group", "ams"), ("credential", "lab")
+# What has places: ("group", "ams"), ("credential", "lab"), ("jump", the jump host).
+Key = tuple[str, str | Jump]
 
 
 class Line:
     """Visits that wait, for a place or for what becomes of their credential."""
 
-    def __init__(self, limits: Limits, breaker: Breaker) -> None:
-        self._most = {"group": limits.per_group, "credential": limits.per_credential}
+    def __init__(self, limits: Limits, breaker: Breaker, jumps: Jumps) -> None:
+        self._limits = limits
         self._breaker = breaker
+        self._jumps = jumps
         self._away: Counter[Key] = Counter()
         self._ready: deque[Visit] = deque()
         self._aside: defaultdict[Key, deque[Visit]] = defaultdict(deque)
         self._untried: defaultdict[str, deque[Visit]] = defaultdict(deque)
+        self._held: defaultdict[Jump, deque[Visit]] = defaultdict(deque)
         self._barred: deque[Visit] = deque()
         self._waiting = 0
         self._from_the_end = True
@@ -88,8 +93,13 @@ class Line:
         if not untried:
             del self._untried[credential]
 
+    def look_again(self, jump: Jump) -> None:
+        """Look again at who waits for this jump host to be opened."""
+        for visit in self._held.pop(jump, ()):
+            self._place(visit)
+
     def barred(self) -> Iterator[Visit]:
-        """Take out those whose credential is not to be tried any more."""
+        """Take out those whose credential or jump host is not to be tried any more."""
         while self._barred:
             self._waiting -= 1
             yield self._barred.popleft()
@@ -100,7 +110,7 @@ class Line:
             visit = self.next()
             self._give_back(visit)
             yield visit
-        for aside in (*self._aside.values(), *self._untried.values()):
+        for aside in (*self._aside.values(), *self._untried.values(), *self._held.values()):
             while aside:
                 self._waiting -= 1
                 yield aside.popleft()
@@ -110,8 +120,11 @@ class Line:
         credential = visit.device.credential
         trial = self._breaker.trial(credential)
         full = next((key for key in keys if self._is_full(key)), None)
+        jump = visit.device.jump
         if trial.is_over:
             self._barred.append(visit)
+        elif jump is not None and not self._jumps.is_open(jump):
+            self._hold(visit, jump)
         elif full is not None:
             self._aside[full].append(visit)
         elif not trial.calls:
@@ -120,6 +133,15 @@ class Line:
             self._away.update(keys)
             trial.set_out(visit)
             self._ready.append(visit)
+
+    def _hold(self, visit: Visit, jump: Jump) -> None:
+        """Let a visit wait until its jump host is open; the first has it opened."""
+        if self._jumps.fault(jump):
+            self._barred.append(visit)
+            return
+        self._held[jump].append(visit)
+        if opener := self._jumps.call(jump):
+            self.join(opener)
 
     def _call_up(self, key: Key) -> None:
         # Who is called up may find another group of theirs full; then the next one is asked, for
@@ -142,7 +164,8 @@ class Line:
             self._give_back(visit)
             freed.update(self._keys(visit))
             self._barred.append(visit)
-        for aside in (self._untried[credential], *self._aside.values()):
+        others = (*self._aside.values(), *self._held.values())
+        for aside in (self._untried[credential], *others):
             self._barred.extend(_taken(aside, credential))
         for key in freed:
             self._call_up(key)
@@ -152,12 +175,22 @@ class Line:
         self._breaker.trial(visit.device.credential).leave(visit)
 
     def _is_full(self, key: Key) -> bool:
-        return self._away[key] >= self._most[key[0]]
+        return self._away[key] >= self._most(key)
+
+    def _most(self, key: Key) -> int:
+        """Give the number of places; 0 for no limit."""
+        kind, owner = key
+        if isinstance(owner, Jump):
+            return owner.sessions
+        return self._limits.per_group if kind == "group" else self._limits.per_credential
 
     def _keys(self, visit: Visit) -> tuple[Key, ...]:
-        named = [("group", group) for group in sorted(set(visit.device.groups))]
-        named.append(("credential", visit.device.credential))
-        return tuple(key for key in named if self._most[key[0]])
+        device = visit.device
+        named: list[Key] = [("group", group) for group in sorted(set(device.groups))]
+        named.append(("credential", device.credential))
+        if device.jump is not None and visit.opens is None:
+            named.append(("jump", device.jump))
+        return tuple(key for key in named if self._most(key))
 
 
 def _taken(visits: deque[Visit], credential: str) -> list[Visit]:

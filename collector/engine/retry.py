@@ -26,6 +26,10 @@ RETRIED: Mapping[FaultClass, frozenset[Phase]] = MappingProxyType(
         FaultClass.DISCONNECTED: frozenset(
             {Phase.CONNECT, Phase.KEX, Phase.CHANNEL, Phase.LOGIN, Phase.COMMAND}
         ),
+        # Lost on the way through a jump host, which is opened again for those that need it.
+        FaultClass.JUMP: frozenset(
+            {Phase.CONNECT, Phase.KEX, Phase.CHANNEL, Phase.LOGIN, Phase.COMMAND}
+        ),
     }
 )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from collector.model import Algorithms, CommandResult, Device, Phase, Timeouts
+from collector.model import Algorithms, CommandResult, Device, Jump, Phase, Timeouts
 
 
 class Session(Protocol):
@@ -68,6 +68,27 @@ class Connector(Protocol):
         raise `DeviceError`, which ends the opening. Its ``turn`` is awaited between ``connect`` and
         the next phase; a connector that does not is never waited for. When cancelled it leaves
         nothing open and ends within a second.
+        """
+        ...
+
+
+@runtime_checkable
+class JumpConnector(Connector, Protocol):
+    """Opens sessions through jump hosts that it leaves to the engine to be opened.
+
+    `open` raises `DeviceError` of class ``jump`` in the phase ``resolve`` for a device whose jump
+    host is not reached: nothing was asked of the device then. A connector without `reach` sees to
+    jump hosts by itself.
+    """
+
+    def is_reached(self, jump: Jump) -> bool:
+        """Tell whether a jump host is logged in to, and alive as far as is known."""
+        ...
+
+    async def reach(self, jump: Jump, timeouts: Timeouts, enter: Enter) -> None:
+        """Log in to a jump host, for all devices behind it; as `open`, and nothing is asked of it.
+
+        The one that it is itself behind has been reached. Called once at a time for each.
         """
         ...
 

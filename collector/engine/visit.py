@@ -20,6 +20,7 @@ from collector.model import (
     DeviceResult,
     Fault,
     FaultClass,
+    Jump,
     Phase,
     Status,
     Timeouts,
@@ -40,12 +41,14 @@ LATE = Fault(
 class Visit:
     """A device's assignment and all that has become of it so far.
 
-    ``spent`` is the time used of the device's limit: attempts count, waiting for a place or for a
-    retry does not (see `excuse`).
+    ``spent`` is the time used of the device's limit: attempts count, waiting for a place, for a
+    jump host or for a retry does not (see `excuse`). ``opens`` is the jump host to be opened, where
+    this is the visit of one: nothing is asked of it, and it has no result.
     """
 
     assignment: Assignment
     clock: Clock
+    opens: Jump | None = None
     results: dict[int, CommandResult] = field(default_factory=dict)
     attempts: int = 0
     fault: Fault | None = None
@@ -215,6 +218,12 @@ class Visit:
                 ),
                 attempts=0,
             )
+
+
+def visit_of(jump: Jump, clock: Clock) -> Visit:
+    """Make the visit that opens a jump host; it stands in line as a device does."""
+    assignment = Assignment(device=jump.as_device(), commands=())
+    return Visit(assignment=assignment, clock=clock, opens=jump)
 
 
 def limits_of(device: Device, general: Timeouts) -> Timeouts:

@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field
 from collector.document.keys import Closed, Seconds, Secret, Section, Word
 from collector.model import ProofLevel, SshProfile, Timeouts, Transport
 
+NO_JUMP: Final = "none"
+"""The word for no jump host, where a group or the defaults name one."""
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,127}")
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -64,6 +66,7 @@ class SharedKeys(Closed):
     tags: Annotated[dict[str, str], Section] = Field(default_factory=dict)
     timeouts: Annotated[TimeoutKeys, Section] = Field(default_factory=lambda: _NO_TIMEOUTS)
     proof: ProofLevel = ProofLevel.FULL
+    jump: Word = NO_JUMP
     ssh_profile: SshProfile = SshProfile.DEFAULT
 
 
@@ -86,6 +89,17 @@ class DeviceKeys(SharedKeys):
     groups: list[Word] = Field(default_factory=list)
 
 
+class JumpKeys(Closed):
+    """One jump host."""
+
+    host: Host
+    port: Port = 22
+    credential: Word
+    sessions: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
+    jump: Word = NO_JUMP
+    ssh_profile: SshProfile = SshProfile.DEFAULT
+
+
 class CredentialKeys(Closed):
     """One credential: texts that may hold ``${VAR}``, and sources of secrets."""
 
@@ -102,6 +116,7 @@ class InventoryKeys(Closed):
 
     defaults: Annotated[DefaultKeys, Section] = DefaultKeys()
     credentials: Annotated[dict[str, CredentialKeys], Section] = Field({})
+    jumps: Annotated[dict[str, Annotated[JumpKeys, Section]], Section] = Field({})
     groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = Field({})
     devices: Annotated[dict[str, Annotated[DeviceKeys, Section]], Section]
 

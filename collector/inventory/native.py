@@ -38,13 +38,15 @@ from collector.document import (
 )
 from collector.document.keys import SourceKeys
 from collector.errors import InputError
+from collector.inventory.jumps import Jumps
 from collector.inventory.keys import (
     NAME,
+    NO_JUMP,
     InventoryKeys,
     SharedKeys,
     schema,
 )
-from collector.model import Device, ProofLevel, SshProfile, Transport
+from collector.model import Device, Jump, ProofLevel, SshProfile, Transport
 
 _PORTS: Final = {Transport.SSH: 22, Transport.TELNET: 23}
 _OWN: Final = frozenset({"host", "groups"})  # of the device alone
@@ -54,12 +56,16 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What one file says; ``digest`` is the SHA-256 of its bytes, ``source`` its path."""
+    """What one file says; ``digest`` is the SHA-256 of its bytes, ``source`` its path.
+
+    ``jumps`` are all jump hosts, whether a device is behind them or not.
+    """
 
     devices: tuple[Device, ...]
     credentials: Mapping[str, CredentialSpec] = field(repr=False)
     digest: str
     source: str
+    jumps: tuple[Jump, ...] = ()
 
 
 def find_inventory(name: str | Path, folder: Path = Path("inventory")) -> Path:
@@ -135,21 +141,23 @@ def _inventory(
         wrong += complaints(error.errors(include_url=False), schema())
         document.refuse(wrong)
         raise  # not reached: there is at least one complaint
-    merging = _Merging(keys, known_platforms)
+    jumps = Jumps(keys.jumps, keys.credentials)
+    merging = _Merging(keys, known_platforms, jumps)
     devices = tuple(merging.devices())
-    document.refuse([*wrong, *merging.complaints])
+    document.refuse([*wrong, *jumps.complaints, *merging.complaints])
     return Inventory(
         devices=devices,
         credentials=MappingProxyType(dict(_credentials(keys, document))),
         digest=document.digest,
         source=document.name,
+        jumps=tuple(jump for name in keys.jumps if (jump := jumps.get(name))),
     )
 
 
 def _prepare(document: Document, environ: Mapping[str, str]) -> Iterator[Complaint]:
     """Expand ``${VAR}``, and take tags and secrets that look like numbers as they are written."""
     data = document.data
-    for name in ("groups", "devices", "credentials"):
+    for name in ("groups", "devices", "jumps", "credentials"):
         section = data.get(name)
         for entry, keys in section.items() if isinstance(section, dict) else ():
             if isinstance(keys, dict):
@@ -205,13 +213,13 @@ def _expand(
     except InputError as error:
         yield Complaint(loc=loc, message="; ".join(error.problems))
         return
-    number = typed(text) if at == "port" or "timeouts" in loc else text
+    number = typed(text) if at in {"port", "sessions"} or "timeouts" in loc else text
     holder[at] = number if isinstance(number, (int, float)) else text
 
 
 def _unsafe_names(document: Document) -> Iterator[Complaint]:
     """Yield a complaint for names that are no safe file names, or differ only in case."""
-    for section in ("devices", "groups", "credentials"):
+    for section in ("devices", "groups", "jumps", "credentials"):
         entries = document.data.get(section)
         seen: dict[str, str] = {}
         for name in entries if isinstance(entries, dict) else ():
@@ -236,10 +244,17 @@ def _unsafe(name: str) -> str:
 class _Merging:
     """Puts devices together from defaults, groups and their own keys; notes what does not fit."""
 
-    def __init__(self, keys: InventoryKeys, known_platforms: Collection[str] | None) -> None:
+    def __init__(
+        self, keys: InventoryKeys, known_platforms: Collection[str] | None, jumps: Jumps
+    ) -> None:
         self.complaints: list[Complaint] = []
         self._keys = keys
-        self._known = {"credential": keys.credentials.keys(), "platform": known_platforms}
+        self._jumps = jumps
+        self._known = {
+            "credential": keys.credentials.keys(),
+            "platform": known_platforms,
+            "jump": jumps.names,
+        }
         self._near: dict[tuple[str, str], str] = {}  # one typo may be in every device
         self._defaults = self._given(keys.defaults, ("defaults",))
         self._groups = {
@@ -259,7 +274,7 @@ class _Merging:
             if missing := [key for key in ("platform", "credential") if key not in merged]:
                 self.complaints += (_not_given(key, loc) for key in missing)
             else:
-                yield _device(name, keys.host, groups, merged)
+                yield _device(name, keys.host, groups, merged, self._jumps)
 
     def _given(self, keys: SharedKeys, loc: Loc) -> dict[str, Any]:
         """Return the keys that are really written, the names in them checked."""
@@ -307,7 +322,9 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapping[str, An
     return merged
 
 
-def _device(name: str, host: str, groups: tuple[str, ...], merged: Mapping[str, Any]) -> Device:
+def _device(
+    name: str, host: str, groups: tuple[str, ...], merged: Mapping[str, Any], jumps: Jumps
+) -> Device:
     transport = merged.get("transport", Transport.SSH)
     return Device(
         name=name,
@@ -321,6 +338,7 @@ def _device(name: str, host: str, groups: tuple[str, ...], merged: Mapping[str, 
         timeouts=MappingProxyType(merged.get("timeouts", _NOTHING)),
         proof=merged.get("proof", ProofLevel.FULL),
         ssh_profile=merged.get("ssh_profile", SshProfile.DEFAULT),
+        jump=jumps.get(merged.get("jump", NO_JUMP)),
     )
 
 

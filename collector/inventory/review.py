@@ -13,6 +13,7 @@ from pathlib import Path
 from collector.credentials import is_template
 from collector.document import Complaint, Document
 from collector.inventory.native import Inventory, read_inventory
+from collector.model import Device
 
 
 def check_inventory(
@@ -35,18 +36,23 @@ def check_inventory(
 
 
 def _same_address(inventory: Inventory) -> Iterator[Complaint]:
-    seen: dict[tuple[str, int], str] = {}
+    seen: dict[tuple[str, int], Device] = {}
     for device in inventory.devices:
-        first = seen.setdefault((device.host.casefold(), device.port), device.name)
-        if first != device.name:
-            message = f"the same address as {first}: {device.host} port {device.port}"
+        first = seen.setdefault((device.host.casefold(), device.port), device)
+        if first is not device:
+            message = f"the same address as {first.name}: {device.host} port {device.port}"
+            if first.jump != device.jump:
+                message += ", in another network; host keys go by address: give them names"
             yield Complaint(loc=("devices", device.name, "host"), message=message)
 
 
 def _unused(inventory: Inventory, document: Document) -> Iterator[Complaint]:
+    jumps = {jump for device in inventory.devices for jump in device.jumps}
     used = {
         "groups": {name for device in inventory.devices for name in device.groups},
-        "credentials": {device.credential for device in inventory.devices},
+        "jumps": {jump.name for jump in jumps},
+        "credentials": {name for device in inventory.devices for name in device.credentials}
+        | {jump.credential for jump in inventory.jumps},
     }
     for section, names in used.items():
         for name in document.data.get(section) or {}:

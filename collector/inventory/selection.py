@@ -9,7 +9,7 @@ must be in by each. So ``site=ams,site=lon`` with ``!r7`` is both sites without 
 ``core-*``         names that the glob fits (``*``, ``?``, ``[ab]``), upper and lower case apart
 ``group:ams``      devices of a group; a glob will do
 ``site=ams``       devices whose tag has this value; a glob will do
-``platform=x``     the same for name, host, port, credential, transport, ssh_profile and group
+``platform=x``     the same for name, host, port, credential, transport, ssh_profile, jump and group
 ``@file``          the terms in a file, one a line, ``#`` starts a comment
 ``!term``          not those
 =================  =================================================================================
@@ -49,6 +49,7 @@ _BUILT_IN: Final[dict[str, Callable[[Device], tuple[str, ...]]]] = {
         (device.ssh_profile.value,) if device.transport is Transport.SSH else ()
     ),
     "group": lambda device: device.groups,
+    "jump": lambda device: tuple(jump.name for jump in device.jumps),
 }
 
 

@@ -16,8 +16,12 @@ _HEADINGS = ("device", "host", "port", "transport", "platform", "credential", "g
 
 
 def device_table(devices: Iterable[Device]) -> str:
-    """Give a line for each device under headings."""
-    return columns(_HEADINGS, [_cells(device) for device in devices])
+    """Give a line for each device under headings; the jump hosts where there are any."""
+    listed = tuple(devices)
+    if not any(device.jump for device in listed):
+        return columns(_HEADINGS, [_cells(device) for device in listed])
+    rows = [(*_cells(device), _way(device) or "-") for device in listed]
+    return columns((*_HEADINGS, "jump"), rows)
 
 
 def plan_text(assignments: Iterable[Assignment]) -> str:
@@ -39,6 +43,7 @@ def device_row(device: Device) -> dict[str, object]:
         "ssh_profile": device.ssh_profile if device.transport is Transport.SSH else None,
         "platform": device.platform,
         "credential": device.credential,
+        "jump": [jump.name for jump in device.jumps],
         "groups": list(device.groups),
         "tags": dict(device.tags),
     }
@@ -56,10 +61,16 @@ def json_text(rows: Sequence[dict[str, object]], *, lines: bool) -> str:
 
 def _address(device: Device) -> str:
     where = f"{device.host}:{device.port}"
+    jump = f"  jump={_way(device)}" if device.jump else ""
     return (
         f"{device.name}  {where}  {device.platform}  {device.transport}"
-        f"  credential={device.credential}"
+        f"  credential={device.credential}{jump}"
     )
+
+
+def _way(device: Device) -> str:
+    """Name the jump hosts on the way, the nearest to us first."""
+    return ">".join(jump.name for jump in device.jumps)
 
 
 def _cells(device: Device) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ from typing import Any
 
 import asyncssh
 import pytest
+from support.jumphost import PASSWORD, USER, JumpHost
 from support.program import Ended, collector
 from support.sockets import open_sockets
 
+from collector.credentials import Credentials, CredentialSpec
 from collector.driver.hostkeys import KnownHosts, forget
 from collector.driver.scanning import Finding, scan
 from collector.errors import Exit, InputError
 from collector.lab import Lab, LabDevice, LabFault
-from collector.model import Device, HostKeys
+from collector.model import Device, FaultClass, HostKeys
 
 NAMES = ("r1", "r2", "refusing")
 # No variable is set, the command is not there, and nobody could be asked: a scan needs none of it.
@@ -131,7 +133,7 @@ async def test_a_scan_ends_in_time_and_leaves_no_socket(tmp_path: Path) -> None:
             for name in lab.devices
         ]
         known = KnownHosts(tmp_path / "known_hosts", HostKeys.STRICT)
-        found = await scan(wanted, known, at_once=2, seconds=0.5)
+        found = await scan(wanted, known, Credentials({}, {}), at_once=2, seconds=0.5)
         assert [each.device.name for each in found] == [device.name for device in wanted]
         assert [each.finding for each in found] == [Finding.NONE] * 3 + [Finding.NEW] * 2
         assert [each.fault.fault_class for each in found if each.fault] == ["timeout"] * 2 + [
@@ -152,7 +154,7 @@ async def test_the_kind_of_key_on_file_is_asked_for(tmp_path: Path) -> None:
         kind, data = key.export_public_key().decode().split()[:2]
         path.write_text(f"[127.0.0.1]:{port} {kind} {data}\n")
         known = KnownHosts(path, HostKeys.STRICT)
-        (found,) = await scan([device], known, at_once=1, seconds=10)
+        (found,) = await scan([device], known, Credentials({}, {}), at_once=1, seconds=10)
         assert found.finding is Finding.KNOWN
     server.close()
     await server.wait_closed()
@@ -210,3 +212,69 @@ class TestForget:
         assert path.read_text() == f"r2 {key}\nr3 {key}\n"
         assert running.line_of("r3", 22, running.entries_for("r3", 22)[0]) == 2
         assert not running.entries_for("r1", 22)
+
+
+async def test_what_is_behind_a_jump_host_is_scanned_through_it(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    async with lab_of() as lab, JumpHost() as edge, JumpHost() as core:
+        (tmp_path / "lab.yaml").write_text(
+            f"defaults: {{platform: cisco_iosxe, credential: a, jump: core}}\n"
+            f"credentials:\n  a: {CREDENTIALS.removeprefix('{a: ').removesuffix('}')}\n"
+            f'  hop: {{username: {USER}, password: "${{HOP}}"}}\n'
+            f"jumps:\n  edge: {{host: 127.0.0.1, port: {edge.port}, credential: hop}}\n"
+            f"  core: {{host: 127.0.0.1, port: {core.port}, credential: hop, jump: edge}}\n"
+            "devices:\n"
+            + "".join(f"  {n}: {{host: 127.0.0.1, port: {lab.port(n)}}}\n" for n in NAMES)
+        )
+        environ = {"COLLECTOR_KNOWN_HOSTS": str(path), "HOP": PASSWORD}
+
+        async def run(*words: str) -> Ended:
+            words = ("hostkeys", *words, "-i", "lab.yaml")
+            return await collector(*words, cwd=tmp_path, environ=environ)
+
+        # A jump host whose key is not on file is not logged in to.
+        end = await run("scan", "-l", "r1", "-f", "jsonl")
+        assert {name: row["finding"] for name, row in rows(end).items()} == {
+            "r1": "none", "core": "none", "edge": "new",
+        }  # fmt: skip
+        assert "r1: jump (connect): jump host edge: unknown host key" in end.stderr
+        assert edge.attempts == core.connections == 0
+
+        end = await run("scan", "--record", "-f", "jsonl")
+        found = rows(end)
+        assert {name: row["finding"] for name, row in found.items()} == {
+            "r1": "recorded", "r2": "recorded", "refusing": "none",
+            "edge": "recorded", "core": "recorded",
+        }  # fmt: skip
+        assert found["r1"]["key"] == f"ssh-ed25519 {lab.host_keys['r1'].get_fingerprint()}"
+        assert found["core"]["key"] == f"ssh-ed25519 {core.key.get_fingerprint()}"
+        assert end.stderr.startswith("refusing: refused (connect): jump host core opens no tunnel")
+        assert (edge.logins, core.logins) == (1, 1)
+        assert PASSWORD not in end.stderr
+
+        end = await run("forget", "core")
+        assert (end.status, end.stderr.count("1 line taken off for core")) == (Exit.OK, 1)
+        end = await run("list", "-f", "jsonl")
+        assert {name for name, row in rows(end).items() if row["key"]} == {"r1", "r2", "edge"}
+
+
+async def test_a_scan_tries_a_rejected_credential_once() -> None:
+    async with lab_of() as lab, JumpHost() as one, JumpHost() as other:
+        spec = CredentialSpec(name="hop", username=USER, password="outdated")
+        known = KnownHosts(Path("unused"), HostKeys.OFF)
+        behind = [
+            Device(
+                name=f"{name}{number}",
+                host="127.0.0.1",
+                port=lab.port(name),
+                platform="cisco_iosxe",
+                credential="a",
+                jump=host.as_jump(f"edge{number}"),
+            )
+            for number, host in enumerate((one, other))
+            for name in ("r1", "r2")
+        ]
+        found = await scan(behind, known, Credentials({"hop": spec}, {}), at_once=4, seconds=30)
+        assert one.attempts + other.attempts == 1
+        assert {each.fault.fault_class for each in found if each.fault} == {FaultClass.JUMP}
+        assert len(found) == 4

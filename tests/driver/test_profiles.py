@@ -9,6 +9,7 @@ import asyncssh
 import pytest
 from support.direct import connector, device
 
+from collector.credentials import Credentials
 from collector.driver import ssh
 from collector.driver.algorithms import KINDS, agreed, host_keys, offered, suite, weak
 from collector.driver.hostkeys import KnownHosts
@@ -170,7 +171,7 @@ async def test_a_scan_meets_a_device_by_its_profile() -> None:
         r1 = device("r1", lab.port("r1"), "cisco_iosxe")
         known = KnownHosts(Path("unused"), HostKeys.STRICT)
         devices = [replace(r1, name=profile, ssh_profile=profile) for profile in SshProfile]
-        found = await scan(devices, known, at_once=3, seconds=10)
+        found = await scan(devices, known, Credentials({}, {}), at_once=3, seconds=10)
     assert [each.finding for each in found] == [Finding.NONE, Finding.NONE, Finding.NEW]
     for each in found[:2]:
         assert each.fault

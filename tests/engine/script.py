@@ -21,6 +21,7 @@ from collector.model import (
     Device,
     DeviceResult,
     FaultClass,
+    Jump,
     Limits,
     Phase,
     Retries,
@@ -130,6 +131,28 @@ class Script:
         self.sessions = self.most_sessions = 0
         self.groups: Counter[str] = Counter()
         self.most_in_group: Counter[str] = Counter()
+        self.on_reach: Callable[[Jump, int], Awaitable[None]] | None = None
+        self.reaching: Counter[str] = Counter()
+        self.reached: set[Jump] = set()
+        self.through: Counter[str] = Counter()
+        self.most_through: Counter[str] = Counter()
+
+    def is_reached(self, jump: Jump) -> bool:
+        """Tell what `reach` and the script have made of it."""
+        return jump in self.reached
+
+    async def reach(self, jump: Jump, timeouts: Timeouts, enter: Enter) -> None:
+        """Follow the script, else be reached at once."""
+        assert jump.jump is None or jump.jump in self.reached
+        self.reaching[jump.name] += 1
+        enter(Phase.CONNECT)
+        enter(Phase.KEX)
+        enter(Phase.AUTH)
+        self.tried[jump.name] += 1
+        if self.on_reach is not None:
+            await self.on_reach(jump, self.reaching[jump.name])
+        enter(Phase.CHANNEL)
+        self.reached.add(jump)
 
     async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> ScriptedSession:
         """Follow the script, else open at once.
@@ -149,6 +172,9 @@ class Script:
         return ScriptedSession(self, device)
 
     async def _reach(self, device: Device, enter: Enter) -> None:
+        enter(Phase.RESOLVE)
+        if device.jump and device.jump not in self.reached:
+            raise fault(FaultClass.JUMP, Phase.RESOLVE)
         enter(Phase.CONNECT)
         if self.on_dial is not None:
             await self.on_dial(device, self.set_out[device.name])
@@ -183,6 +209,10 @@ class Script:
         """Count a device that holds a session place."""
         self.sessions += change
         self.most_sessions = max(self.most_sessions, self.sessions)
+        if device.jump:
+            name = device.jump.name
+            self.through[name] += change
+            self.most_through[name] = max(self.most_through[name], self.through[name])
         for group in device.groups:
             self.groups[group] += change
             self.most_in_group[group] = max(self.most_in_group[group], self.groups[group])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from engine.script import LoopClock, device
+from engine.script import LoopClock, Script, device
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.engine.breaker import Breaker
+from collector.engine.jumps import Jumps
 from collector.engine.line import Line
 from collector.engine.visit import Visit
 from collector.model import Assignment, Limits
@@ -23,7 +24,7 @@ def line_of(**limits: int) -> Line:
     known = Limits(**limits)
     breaker = Breaker(known)
     breaker.trial("c").is_proven = True
-    return Line(known, breaker)
+    return Line(known, breaker, Jumps(Script(), LoopClock()))
 
 
 def ready(line: Line) -> list[str]:

@@ -409,7 +409,7 @@ def test_find_as_given_or_in_the_folder(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_schema_is_for_editors() -> None:
     schema: dict[str, Any] = inventory_schema()
     assert schema["$schema"].startswith("https://json-schema.org/")
-    assert set(schema["properties"]) == {"defaults", "credentials", "groups", "devices"}
+    assert set(schema["properties"]) == {"defaults", "credentials", "jumps", "groups", "devices"}
     assert schema["additionalProperties"] is False
     device = schema["$defs"]["DeviceKeys"]["properties"]
     assert set(device) == {
@@ -422,6 +422,7 @@ def test_the_schema_is_for_editors() -> None:
         "tags",
         "timeouts",
         "proof",
+        "jump",
         "ssh_profile",
     }
     whole, variable = device["port"]["anyOf"]

@@ -19,12 +19,15 @@ from support.hosts import ROUTERS, Collect, Collected, Site, serve
 def collect(tmp_path: Path) -> Collect:
     """Run ``python -m collector run`` on an inventory, with commands, in a folder of its own."""
 
-    def run(site: Site, devices: dict[str, Any], *commands: str, platform: str) -> Collected:
+    def run(
+        site: Site, devices: dict[str, Any], *commands: str, platform: str, **sections: Any
+    ) -> Collected:
         inventory = tmp_path / "inventory.yaml"
         plan = {
             "defaults": {"platform": platform, "credential": "password", "port": 2222},
             "credentials": site.credentials(),
             "devices": devices,
+            **sections,
         }
         inventory.write_text(yaml.safe_dump(plan, sort_keys=False))
         output = tmp_path / "output"

@@ -102,6 +102,7 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "port": 2201,
                 "transport": "ssh",
                 "platform": "linux",
+                "jump": [],
                 "groups": ["ams"],
                 "status": "ok",
                 "class": None,

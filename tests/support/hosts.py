@@ -101,10 +101,18 @@ class Collected:
 
 
 class Collect(Protocol):
-    """Runs ``python -m collector run`` on those devices, with those commands."""
+    """Runs ``python -m collector run`` on those devices, with those commands.
+
+    ``sections`` are put into the inventory, in place of what is there.
+    """
 
     def __call__(
-        self, site: Site, devices: dict[str, Any], *commands: str, platform: str
+        self,
+        site: Site,
+        devices: dict[str, Any],
+        *commands: str,
+        platform: str,
+        **sections: Any,
     ) -> Collected: ...
 
 

@@ -1,0 +1,51 @@
+"""What lies under a session, and how it is brought down without waiting for the device.
+
+Owns the end of a connection, of whatever kind. Refuses to know how it came about.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from scrapli.driver import AsyncGenericDriver
+
+from collector.driver.route import Route
+from collector.driver.ssh import Client, closed, hang_up
+
+log = logging.getLogger(__name__)
+
+
+class Link:
+    """A device's connection; ``client`` where it is SSH."""
+
+    def __init__(self, driver: AsyncGenericDriver, route: Route, client: Client | None) -> None:
+        self.driver = driver
+        self.route = route
+        self._client = client
+
+    def cut(self) -> None:
+        """End the connection now."""
+        connection = self._client.connection if self._client else None
+        if connection:
+            connection.abort()
+        else:
+            self.route.cut()
+
+    async def hang_up(self) -> None:
+        """Close politely within `HANG_UP` seconds, else cut; leaves no socket open."""
+        transport: Any = self.driver.transport
+        connection = self._client.connection if self._client else None
+        writer = None if self._client else transport.stdin
+        try:
+            transport.close()
+            self.driver.channel.close()
+            if connection:
+                await hang_up(connection)
+            elif writer:
+                await closed(writer.wait_closed(), self.route.cut)
+        except Exception as error:  # noqa: BLE001 - it is being thrown away anyway
+            log.debug("closing: %r", error)
+        finally:
+            self.cut()
+            self.route.close()
