@@ -21,7 +21,7 @@ from collector.driver.console import CTRL_E, Console
 from collector.driver.hostkeys import KnownHosts
 from collector.driver.keys import Keys
 from collector.driver.link import Link
-from collector.driver.opening import Opening
+from collector.driver.opening import Opening, cancellable
 from collector.driver.route import Route
 from collector.driver.routes import Routes
 from collector.driver.session import DeviceSession
@@ -156,7 +156,7 @@ class _SessionOpening:
             driver = _driver(device, self._platform, credential, seconds, asyncssh=options)
             self._link = Link(driver, route, client)
             await self._opening.turn()
-            await driver.open()
+            await cancellable(driver.open())
         return self._link
 
     async def _telnet(self, route: Route, credential: Credential) -> Link:

@@ -15,7 +15,7 @@ from collector.driver import ssh
 from collector.driver.bastion import KEEPALIVE, Bastion, not_open
 from collector.driver.hostkeys import KnownHosts
 from collector.driver.keys import Keys
-from collector.driver.opening import Enter, Opening
+from collector.driver.opening import Enter, Opening, cancellable
 from collector.driver.resolving import Resolver
 from collector.driver.route import Route, Straight
 from collector.model import Jump, Phase, Timeouts
@@ -93,5 +93,6 @@ class Routes:
             options |= ssh.protection(jump.host, jump.port, jump.ssh_profile, self._known)
             way = await route.ssh(timeouts.connect)
             await opening.turn()
-            await asyncssh.connect(jump.host, jump.port, **{**options, **KEEPALIVE, **way})
+            connecting = asyncssh.connect(jump.host, jump.port, **{**options, **KEEPALIVE, **way})
+            await cancellable(connecting)
         return Bastion(jump, client)
