@@ -49,7 +49,7 @@ def test_the_shipped_file_says_the_defaults() -> None:
     assert shipped.job == "backup"
     assert dict(shipped.platforms) == {}
     assert dict(shipped.jobs) == {
-        "backup": Job(name="backup", commands="backup"),
+        "backup": Job(name="backup", commands="backup", backup=True),
         "facts": Job(
             name="facts",
             commands={
@@ -67,9 +67,12 @@ def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
     assert schema["additionalProperties"] is False
     known = schema["properties"]
     assert set(shipped.document.data) == set(known)
-    for section, name in {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry"}.items():
+    sections = {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry", "backups": "Backup"}
+    for section, name in sections.items():
         keys = schema["$defs"][f"_{name}Keys"]["properties"]
         assert set(shipped.document.data[section]) == set(keys)
+    push = schema["$defs"]["_PushKeys"]["properties"]
+    assert set(shipped.document.data["backups"]["push"]) == set(push)
 
 
 def test_without_a_file_there_are_defaults(tmp_path: Path, monkeypatch: Any) -> None:

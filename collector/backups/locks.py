@@ -1,0 +1,68 @@
+"""Lock files of git whose process is gone: removed when it surely is, told when it may not be.
+
+The output folder's own lock keeps other collectors away, so a lock file that is found before the
+first git command is a person's, or was left by a kill or a power cut. A process of git that works
+in the repository is looked for by its working directory. Where that cannot be seen, nothing is
+removed. Refuses to know what is locked. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from collector.errors import StorageError
+
+PROCESSES: Final = Path("/proc")
+_PATTERNS: Final = (
+    *("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"),
+    *("refs/heads/**/*.lock", "next-index-*.lock"),
+)
+
+logger = logging.getLogger(__name__)
+
+
+def clear_stale_locks(folder: Path, git_folder: Path, processes: Path = PROCESSES) -> None:
+    """Remove the lock files that nobody holds; `StorageError` where somebody may.
+
+    ``folder`` is the working tree, ``git_folder`` its ``.git``.
+    """
+    found = sorted({path for pattern in _PATTERNS for path in git_folder.glob(pattern)})
+    if not found:
+        return
+    if not (processes / "self").exists():
+        raise _held(found[0], f"when no git works there any more, remove {found[0]}")
+    holder = next(_gits_in(folder.resolve(), git_folder.resolve(), processes), None)
+    if holder is not None:
+        raise _held(found[0], f"git is at work there (pid {holder}): let it end, then run again")
+    for path in found:
+        path.unlink(missing_ok=True)
+        logger.warning("%s: removed: it was left by a git that is gone", path)
+
+
+def _held(lock: Path, remedy: str) -> StorageError:
+    return StorageError(f"{lock}: another git holds this repository ({remedy})")
+
+
+def _gits_in(folder: Path, git_folder: Path, processes: Path) -> Iterator[int]:
+    """Give the processes of git whose working directory is in the repository, or is not to be seen.
+
+    Of another user's process the directory is hidden: it may well be this one.
+    """
+    for entry in processes.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if not (entry / "comm").read_text().startswith("git"):
+                continue
+            where = Path(os.readlink(entry / "cwd"))
+        except PermissionError:
+            yield int(entry.name)
+        except OSError:  # it has ended
+            continue
+        else:
+            if where.is_relative_to(folder) or where.is_relative_to(git_folder):
+                yield int(entry.name)
