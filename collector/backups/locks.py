@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from typing import Final
 from collector.errors import StorageError
 
 PROCESSES: Final = Path("/proc")
+PATIENCE: Final = 2.0  # seconds for a git that a killed run has left at work
+_MOMENT: Final = 0.05
 _PATTERNS: Final = (
     *("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"),
     *("refs/heads/**/*.lock", "next-index-*.lock"),
@@ -35,12 +38,16 @@ def clear_stale_locks(folder: Path, git_folder: Path, processes: Path = PROCESSE
         return
     if not (processes / "self").exists():
         raise _held(found[0], f"when no git works there any more, remove {found[0]}")
-    holder = next(_gits_in(folder.resolve(), git_folder.resolve(), processes), None)
-    if holder is not None:
-        raise _held(found[0], f"git is at work there (pid {holder}): let it end, then run again")
+    until = time.monotonic() + PATIENCE
+    while holder := next(_gits_in(folder.resolve(), git_folder.resolve(), processes), 0):
+        if time.monotonic() > until:
+            remedy = f"git is at work there (pid {holder}): let it end, then run again"
+            raise _held(found[0], remedy)
+        time.sleep(_MOMENT)
     for path in found:
-        path.unlink(missing_ok=True)
-        logger.warning("%s: removed: it was left by a git that is gone", path)
+        if path.exists():
+            path.unlink(missing_ok=True)
+            logger.warning("%s: removed: it was left by a git that is gone", path)
 
 
 def _held(lock: Path, remedy: str) -> StorageError:
