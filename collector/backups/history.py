@@ -16,8 +16,9 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,14 @@ from collector.backups.rules import Rules
 from collector.errors import StorageError
 from collector.model import Change, DeviceResult, Status
 from collector.settings import Backups
-from collector.store.files import cause, flush_folder, make_folder, remedy, write_file
+from collector.store.files import (
+    cause,
+    flush_folder,
+    is_leftover,
+    make_folder,
+    remedy,
+    write_file,
+)
 
 CONFIGS: Final = "configs"
 _THREADS: Final = 4
@@ -88,7 +96,8 @@ class History:
         repository = await Repository.open(output / CONFIGS, settings)
         history = cls(repository, settings, run, job)
         try:
-            await history._begin()
+            with _told(repository.folder):
+                await history._begin()
         except BaseException:
             history.close()
             raise
@@ -113,7 +122,10 @@ class History:
 
         `StorageError` when it could not be: the files stay, and the next run commits them.
         """
-        entries = await self._in_thread(self._pending.read)
+        with _told(self._repository.folder):
+            return await self._commit(await self._in_thread(self._pending.read), totals)
+
+    async def _commit(self, entries: Sequence[Entry], totals: Mapping[Status, int]) -> str:
         if not entries:
             return ""
         state = await self._repository.state()
@@ -153,6 +165,13 @@ class History:
                 self._state = await self._repository.state()
                 entries = ()
         self._ours = frozenset(entry.path for entry in entries)
+        await self._in_thread(self._sweep)
+
+    def _sweep(self) -> None:
+        """Remove what a kill has left of a file that was still being written."""
+        for path in self._state.dirty:
+            if is_leftover(Path(path)):
+                (self._repository.folder / path).unlink(missing_ok=True)
 
     async def _kept(
         self, device: str, file: BackupFile, outputs: Mapping[str, bytes], rules: Rules
@@ -234,6 +253,16 @@ class History:
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = remedy(error)
+        line = f"{folder}: {cause(error)}" + (f" ({hint})" if hint else "")
+        raise StorageError(line) from error
 
 
 def _read(path: Path) -> bytes | None:
