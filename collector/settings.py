@@ -306,7 +306,7 @@ def _path_template(text: str) -> str:
 
 
 def _author(text: str) -> str:
-    if text and not re.fullmatch(r"[^<>\n\0]*[^<>\s] <[^<>\s]+>", text):
+    if text and not (text.isprintable() and re.fullmatch(r"[^<>]*[^<>\s] <[^<>\s]+>", text)):
         raise ValueError("expected a name and an address: Name <name@example.net>")
     return text
 

@@ -31,7 +31,13 @@ _DROPPED: Final = (
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE"),
     *("GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_CONFIG"),
     *("GIT_REPLACE_REF_BASE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_CONFIG_PARAMETERS"),
-    *("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_EXTERNAL_DIFF"),
+    *(
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_EXTERNAL_DIFF",
+    ),
     *("SSH_ASKPASS", "GIT_QUARANTINE_PATH"),
 )
 _SAID_FIRST: Final = ("rejected] ", "fatal: ", "error: ")
@@ -142,7 +148,6 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_EDITOR": "true",  # nobody is there to edit a message
-        "GIT_LITERAL_PATHSPECS": "1",
         "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
         "SSH_ASKPASS_REQUIRE": "never",
     }

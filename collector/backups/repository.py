@@ -140,7 +140,7 @@ class Repository:
             *("commit", "--quiet", "--cleanup=whitespace", f"--message={message}"),
             *([f"--author={self.author}"] if self.author else []),
             *only,
-            stdin=_listed(sorted(ours)) if only else b"",
+            stdin=_listed([f":(literal){path}" for path in sorted(ours)]) if only else b"",
         )
         return await self.head()
 

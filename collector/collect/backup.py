@@ -1,8 +1,8 @@
 """The history of the backups as a part of a run: when it is begun, fed, committed and pushed.
 
 Owns that nothing of it keeps a run from its work: what goes wrong is a line, and exit status 6.
-After a signal a commit has a few seconds more, and nothing is pushed any more. Refuses to know
-what a change is and how git is driven.
+After the end of a run's time, or a signal, git has a few seconds more; after a signal no push is
+begun. Refuses to know what a change is and how git is driven.
 """
 # ruff: noqa: PLC0415 - the rooms are imported where they are used: see the room's docstring
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collector.backups import History, Part
     from collector.store import RunWriter
 
-COMMITTING: Final = 10.0  # seconds after a signal; a second one ends all at once
+COMMITTING: Final = 10.0  # seconds after the end of a run; a second signal ends all at once
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Backup:
     @classmethod
     @asynccontextmanager
     async def begun(
-        cls, plan: Plan, writer: RunWriter, conceal: Concealment
+        cls, plan: Plan, writer: RunWriter, conceal: Concealment, ending: Ending
     ) -> AsyncIterator[Backup]:
         """Open the history where the plan is a backup; a line, not an error, when it cannot be.
 
@@ -56,7 +56,7 @@ class Backup:
         """
         backup = cls(writer, conceal)
         if plan.kept:
-            await backup._open(plan)
+            await backup._open(plan, ending)
         try:
             yield backup
         finally:
@@ -91,7 +91,7 @@ class Backup:
         if ending.signal is not None:
             return
         try:
-            async with ending.grace(0):
+            async with ending.grace(COMMITTING):
                 await history.push()
             if self.made:
                 self.made = await history.head()
@@ -100,19 +100,23 @@ class Backup:
         except TimeoutError:
             self._problem("the backups were not pushed: the run was ended; the next run does it")
 
-    async def _open(self, plan: Plan) -> None:
+    async def _open(self, plan: Plan, ending: Ending) -> None:
         from collector.backups import History, Part, Rules
 
         try:
-            self._history = await History.open(
-                plan.settings.output,
-                plan.settings.backups,
-                run=self._writer.run_id,
-                job=plan.job,
-            )
+            async with ending.grace(COMMITTING):
+                self._history = await History.open(
+                    plan.settings.output,
+                    plan.settings.backups,
+                    run=self._writer.run_id,
+                    job=plan.job,
+                )
         except StorageError as error:
             logger.info("%s", error)  # the run's last lines say it, too
             self._problem(str(error))
+            return
+        except TimeoutError:
+            self._problem("the history of the backups was not opened in time")
             return
         self.made = ""
         self._parts = {

@@ -160,7 +160,7 @@ async def execute(
                 )
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
-                async with Backup.begun(plan, writer, conceal) as backup:
+                async with Backup.begun(plan, writer, conceal, ending) as backup:
                     delivery = Delivery(conceal.writer(backup), tally, ending)
                     await delivery.deliver(shown, conceal.observer(observe), plan.total)
                     tally.given_up = breaker.opened

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.backups import git, last_files, subjects
-from support.program import collector
+from support.program import collector, ended, start
 
 from collector.errors import Exit
 from collector.lab import Lab
@@ -144,3 +145,59 @@ async def test_two_devices_in_one_file_are_refused_before_anyone_is_asked(tmp_pa
     assert end.status == Exit.USAGE
     assert "backups.path: c and b-c would share the file a-b-c" in end.stderr
     assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.usefixtures("lab")
+async def test_an_interrupted_run_commits_what_is_good(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    process = await start("run", "-i", "lab.yaml", "-l", "r1,silent", "-f", "jsonl", cwd=tmp_path)
+    assert process.stdout is not None
+    await process.stdout.readline()  # r1 is done, the other one never will be
+    process.send_signal(signal.SIGINT)
+    end = await ended(process)
+
+    assert end.status == Exit.INTERRUPTED
+    assert " cancelled; 1 new\n" in end.stderr
+    (path,) = output.glob("runs/2*/manifest.json")
+    told = json.loads(path.read_bytes())
+    assert {row["name"]: row["change"] for row in told["devices"]} == {
+        "r1": "new",
+        "silent": "failed",
+    }
+    assert last_files(output) == ["A\tr1.cfg"]
+    assert told["commit"] == git(output, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_secrets_are_redacted_in_the_history(lab: Lab, tmp_path: Path, raw: bool) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"jobs: {{backup: {{commands: backup, redact: mask, keep_raw: {str(raw).lower()}}}}}\n"
+    )
+    said = lab.text("r1", "show running-config")
+    for _ in "12":
+        end = await collector("run", "-i", "lab.yaml", "-l", "r1", cwd=tmp_path)
+        assert (end.status, end.stderr) == (Exit.OK, "")
+    kept = (tmp_path / "output/configs/r1.cfg").read_text()
+    assert "<secret>" in kept
+    stored = tmp_path / "output/runs/latest/devices/r1/show_running-config.txt"
+    assert stored.read_text() == (said if raw else kept)
+    assert len(subjects(tmp_path / "output")) == 1
+    assert latest(tmp_path)["changes"]["unchanged"] == 1
+
+
+@pytest.mark.usefixtures("lab")
+async def test_a_push_that_fails_is_told_and_made_up_for(tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    environ = {"COLLECTOR_BACKUPS_PUSH_REMOTE": str(remote)}
+    words = ("run", "-i", "lab.yaml", "-l", "r1")
+
+    end = await collector(*words, cwd=tmp_path, environ=environ)
+    assert end.status == Exit.STORAGE
+    assert "not pushed to" in end.stderr.splitlines()[0]
+    commit = git(tmp_path / "output", "rev-parse", "HEAD")
+    assert latest(tmp_path)["commit"] == commit
+
+    git(tmp_path / "output", "init", "--quiet", "--bare", str(remote))
+    end = await collector(*words, cwd=tmp_path, environ=environ)
+    assert (end.status, end.stderr) == (Exit.OK, "")
+    assert (remote / "refs/heads/main").read_text().strip() == commit
