@@ -314,8 +314,8 @@ def _author(text: str) -> str:
 def _remote(text: str) -> str:
     if text.startswith("-") or not text.isprintable():
         raise ValueError("expected the name of a remote, or a URL")
-    if re.match(r"\w+://[^/@]*:[^/@]*@", text):
-        raise ValueError("expected a URL without a password: git's credential helper has it")
+    if re.match(r"https?://[^/@]*@|\w+://[^/@]*:[^/@]*@", text):  # a name may be a token, too
+        raise ValueError("expected a URL without a login: git's credential helper has it")
     return text
 
 

@@ -359,7 +359,9 @@ def test_how_backups_are_kept(path: Path) -> None:
         ("path: '{name}}'", "expected a relative path"),
         ("author: noc", "expected a name and an address"),
         ("push: {remote: --upload-pack=x}", "expected the name of a remote, or a URL"),
-        ("push: {remote: 'https://me:pw@example.net/x'}", "expected a URL without a password"),
+        ("push: {remote: 'https://me:pw@example.net/x'}", "expected a URL without a login"),
+        ("push: {remote: 'https://token@example.net/x'}", "expected a URL without a login"),
+        ("push: {remote: 'ssh://me:pw@example.net/x'}", "expected a URL without a login"),
         ("push: {branch: a..b}", "expected the name of a branch"),
         ("timeout: 0", "timeout: expected"),
         ("enabled: 1", "enabled: expected"),
@@ -369,4 +371,5 @@ def test_what_backups_may_not_be(path: Path, text: str, complaint: str) -> None:
     (problem,) = problems(path, f"backups: {{{text}}}\n")
     assert complaint in problem
     assert problem.startswith("1:")
-    assert ":pw@" not in problem
+    assert "pw@" not in problem
+    assert "token@" not in problem
