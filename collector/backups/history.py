@@ -16,7 +16,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -134,8 +134,11 @@ class History:
                 f"{self._repository.folder}: the branch {state.branch} was checked out meanwhile, "
                 f"not {self._state.branch}: nothing is committed"
             )
-        message = commit_message(entries, totals)
-        commit = await self._repository.commit([entry.path for entry in entries], message)
+
+        def describe(paths: Set[str]) -> str:
+            return commit_message([each for each in entries if each.path in paths], totals)
+
+        commit = await self._repository.commit([entry.path for entry in entries], describe)
         await self._in_thread(self._pending.clear)
         return commit
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,21 +55,26 @@ def _held(lock: Path, remedy: str) -> StorageError:
 
 
 def _gits_in(folder: Path, git_folder: Path, processes: Path) -> Iterator[int]:
-    """Give the processes of git whose working directory is in the repository, or is not to be seen.
+    """Give the processes of git whose working directory is in the repository, or may be.
 
-    Of another user's process the directory is hidden: it may well be this one.
+    Of another user's process the directory is hidden, and of these only root's can be in ours.
     """
     for entry in processes.iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if not (entry / "comm").read_text().startswith("git"):
-                continue
-            where = Path(os.readlink(entry / "cwd"))
-        except PermissionError:
-            yield int(entry.name)
+            name = (entry / "comm").read_text().strip()
+            if (name == "git" or name.startswith("git-")) and _may_be_in(
+                entry, (folder, git_folder)
+            ):
+                yield int(entry.name)
         except OSError:  # it has ended
             continue
-        else:
-            if where.is_relative_to(folder) or where.is_relative_to(git_folder):
-                yield int(entry.name)
+
+
+def _may_be_in(process: Path, folders: Sequence[Path]) -> bool:
+    try:
+        where = Path(os.readlink(process / "cwd"))
+    except PermissionError:
+        return process.stat().st_uid == 0
+    return any(where.is_relative_to(folder) for folder in folders)

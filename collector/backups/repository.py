@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from pathlib import Path
@@ -120,10 +120,11 @@ class Repository:
             return ""
         return (await self.git.do("hash-object", "-w", "--", path)).decode().strip()
 
-    async def commit(self, paths: Collection[str], message: str) -> str:
+    async def commit(self, paths: Collection[str], describe: Callable[[Set[str]], str]) -> str:
         """Commit these files and no others; gives the commit, empty when none of them differs.
 
-        What its user has staged of others stays staged.
+        ``describe`` makes the message, given those that do. What its user has staged of others
+        stays staged.
         """
         there = await asyncio.to_thread(self._there, paths)
         for start in range(0, len(there), STAGED):
@@ -137,7 +138,7 @@ class Repository:
         # Pathspecs are compared each with each file: they are given only where they are needed.
         only = ("--only", "--pathspec-from-file=-", "--pathspec-file-nul") if staged - ours else ()
         await self.git.do(
-            *("commit", "--quiet", "--cleanup=whitespace", f"--message={message}"),
+            *("commit", "--quiet", "--cleanup=whitespace", f"--message={describe(ours)}"),
             *([f"--author={self.author}"] if self.author else []),
             *only,
             stdin=_listed([f":(literal){path}" for path in sorted(ours)]) if only else b"",
@@ -145,7 +146,8 @@ class Repository:
         return await self.head()
 
     def _there(self, paths: Collection[str]) -> list[str]:
-        return [path for path in paths if os.path.lexists(self.folder / path)]
+        places = ((path, self.folder / path) for path in paths)
+        return [path for path, place in places if place.is_file() and not place.is_symlink()]
 
     async def head(self) -> str:
         """The last commit; empty before the first."""

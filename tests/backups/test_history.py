@@ -12,6 +12,7 @@ from support.backups import COMMAND, PART, backed_up, configured, git, last_file
 from collector.backups import History, Part, Rules
 from collector.errors import StorageError
 from collector.model import Change, CommandStatus, Status
+from collector.platforms import load_platforms
 from collector.settings import Backups
 
 ONE = {"r1": "hostname r1\n", "r2": "hostname r2\n"}
@@ -297,3 +298,45 @@ async def test_totals_are_of_the_run(tmp_path: Path) -> None:
     history.close()
     assert "3 devices: 1 ok, 2 failed" in git(tmp_path, "log", "-1", "--format=%b")
     assert COMMAND not in git(tmp_path, "log", "-1", "--format=%b")
+
+
+async def test_what_changes_by_itself_is_no_commit_and_is_stored_with_what_is(
+    tmp_path: Path,
+) -> None:
+    part = Part(commands=(COMMAND,), rules=Rules.of(load_platforms()["cisco_iosxe"]))
+
+    async def run(number: int, time: str, name: str, secret: str) -> tuple[Change | None, str]:
+        text = (
+            f"! Last configuration change at {time} UTC Sat Nov 21 2026 by noc\n"
+            f"hostname {name}\nsnmp-server community {secret} RO\nend\n"
+        )
+        history = await History.open(tmp_path, Backups(), run=f"run-{number}", job="backup")
+        kept = await history.keep(configured("r1", text), part)
+        commit = await history.commit()
+        history.close()
+        return kept.change, commit
+
+    change, first = await run(1, "10:00:00", "r1", "one")
+    assert (change, bool(first)) == (Change.NEW, True)
+    assert await run(2, "11:00:00", "r1", "one") == (Change.VOLATILE_ONLY, "")
+    assert "at 10:00:00 UTC" in (tmp_path / "configs" / "r1.cfg").read_text()
+    change, commit = await run(3, "12:00:00", "r1", "two")
+    assert (change, bool(commit)) == (Change.SECRET_ONLY, True)
+    change, commit = await run(4, "13:00:00", "r9", "two")
+    assert (change, bool(commit)) == (Change.CHANGED, True)
+    assert "at 13:00:00 UTC" in git(tmp_path, "show", "HEAD:r1.cfg")
+    assert subjects(tmp_path) == ["Backup: 1 changed", "Backup: 1 secret-only", "Backup: 1 new"]
+
+
+async def test_a_copy_that_cannot_be_read_is_told_and_kept(tmp_path: Path) -> None:
+    await backed_up(tmp_path, ONE)
+    path = tmp_path / "configs" / "r1.cfg"
+    path.unlink()
+    path.mkdir()
+    history = await History.open(tmp_path, Backups(), run="run-2", job="backup")
+    for name in ("r1", "r2"):
+        await history.keep(configured(name, "hostname new\n"), PART)
+    assert "configs/r1.cfg" in history.problem
+    assert await history.commit()
+    history.close()
+    assert last_files(tmp_path) == ["M\tr2.cfg"]

@@ -168,7 +168,7 @@ async def test_a_lock_of_a_git_at_work_is_not(tmp_path: Path) -> None:
     person = await asyncio.create_subprocess_exec(
         *("git", "-c", "user.name=P", "-c", "user.email=p@x", "commit", "--quiet", "-a"),
         cwd=tmp_path / "configs",
-        env={**os.environ, "GIT_EDITOR": f"touch '{tmp_path}/asked'; cat '{tmp_path}/editor' >"},
+        env={**os.environ, "GIT_EDITOR": f"touch '{tmp_path}/asked'; cat '{tmp_path}/editor' >>"},
     )
     lock = tmp_path / "configs" / ".git" / "index.lock"
     while not (tmp_path / "asked").exists():
