@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -253,15 +254,27 @@ async def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
     await backed_up(tmp_path, ONE)
     hook = tmp_path / "configs" / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir()
-    hook.write_text("#!/bin/sh\nsleep 600\n")
+    # As long as the hook lives, the pipe has somebody who could write.
+    os.mkfifo(tmp_path / "alive")
+    pipe = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    hook.write_text(f"#!/bin/sh\nexec sleep 600 9>'{tmp_path}/alive'\n")
     hook.chmod(0o700)
     settings = Backups(timeout=1.0)
     with pytest.raises(StorageError, match=r"git commit did not end within 1 s"):
         await backed_up(tmp_path, {"r1": "hostname second\n"}, run="run-2", settings=settings)
-    assert not (tmp_path / "configs" / ".git" / "index.lock").exists()
+    while not _is_closed(pipe):
+        await asyncio.sleep(0.01)
+    os.close(pipe)
     hook.unlink()
     await backed_up(tmp_path, {}, run="run-3")
     assert subjects(tmp_path) == ["Backup: 1 changed", "Backup: 2 new"]
+
+
+def _is_closed(pipe: int) -> bool:
+    try:
+        return os.read(pipe, 1) == b""
+    except BlockingIOError:
+        return False
 
 
 async def test_a_very_large_change_is_told_in_a_message_of_some_length(tmp_path: Path) -> None:

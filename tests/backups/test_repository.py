@@ -72,7 +72,9 @@ async def test_anothers_repository_is_refused_until_its_owner_says_otherwise(
 async def test_a_repository_around_the_output_folder_is_left_alone(tmp_path: Path) -> None:
     output = tmp_path / "output"
     (output / "configs").mkdir(parents=True)
-    git(output, "-C", str(tmp_path), "init", "--quiet")
+    around = ("-C", str(tmp_path), "-c", "user.name=P", "-c", "user.email=p@x")
+    git(output, *around, "init", "--quiet")
+    git(output, *around, "commit", "--quiet", "--allow-empty", "--message=somebody's")
     before = snapshot(tmp_path / ".git")
     await backed_up(output, ONE)
     assert snapshot(tmp_path / ".git") == before
