@@ -175,10 +175,12 @@ async def test_a_lock_of_a_git_at_work_is_not(tmp_path: Path) -> None:
     lock = tmp_path / "configs" / ".git" / "index.lock"
     while not (tmp_path / "asked").exists():
         await asyncio.sleep(0.01)
-    assert f"git is at work there (pid {person.pid})" in await refusal(tmp_path)
-    assert lock.exists()
-    (tmp_path / "editor").write_text("a person's commit\n")
-    assert await person.wait() == 0
+    try:
+        assert f"git is at work there (pid {person.pid})" in await refusal(tmp_path)
+        assert lock.exists()
+    finally:
+        (tmp_path / "editor").write_text("a person's commit\n")
+        assert await person.wait() == 0
     await backed_up(tmp_path, {"r1": "hostname second\n"}, run="run-3")
     assert subjects(tmp_path)[:2] == ["Backup: 1 changed", "a person's commit"]
 
