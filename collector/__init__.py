@@ -39,6 +39,7 @@ from collector.errors import (
 from collector.model import (
     Algorithms,
     Assignment,
+    Change,
     CommandResult,
     CommandStatus,
     Device,
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from collector.engine import Connector, Session
     from collector.inventory import Inventory, find_inventory, load_inventory, select
     from collector.platforms import Platform, load_platforms
-    from collector.settings import Job, Settings, load_settings
+    from collector.settings import Backups, Job, Push, Settings, load_settings
     from collector.store import (
         DeviceRow,
         Finding,
@@ -113,6 +114,8 @@ __all__ = [
     # values
     "Algorithms",
     "Assignment",
+    "Backups",
+    "Change",
     "CommandResult",
     "CommandStatus",
     "Credential",
@@ -130,6 +133,7 @@ __all__ = [
     "Platform",
     "Proof",
     "ProofLevel",
+    "Push",
     "Retries",
     "Settings",
     "SshProfile",
@@ -163,7 +167,9 @@ _HOMES = {
     "select": "collector.inventory",
     "Platform": "collector.platforms",
     "load_platforms": "collector.platforms",
+    "Backups": "collector.settings",
     "Job": "collector.settings",
+    "Push": "collector.settings",
     "Settings": "collector.settings",
     "load_settings": "collector.settings",
     "DeviceRow": "collector.store",

@@ -409,7 +409,8 @@ class DeviceResult:
 
     ``started`` is UTC, ``duration`` seconds of a monotonic clock. ``evidence`` is the last of what
     the device said when it failed, empty otherwise. ``algorithms``: of the last key exchange that
-    was done; None over telnet, and where there was none.
+    was done; None over telnet, and where there was none. ``change`` is None where no history of
+    the device's configuration is kept.
     """
 
     device: Device
@@ -421,6 +422,7 @@ class DeviceResult:
     attempts: int = 1
     evidence: bytes = field(default=b"", repr=False)
     algorithms: Algorithms | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

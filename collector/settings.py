@@ -64,27 +64,48 @@ Commands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
 class Job:
     """A named set of commands: each platform's own backup, or the same for all, or by platform.
 
-    By platform, ``default`` stands for those that are not named. ``keep_raw``: what is redacted is
-    kept as it came in the run's own folder, and nowhere else.
+    By platform, ``default`` stands for those that are not named. ``backup``: what it collects is
+    the backup of a device, and has a history. ``keep_raw``: what is redacted is kept as it came in
+    the run's own folder, and nowhere else.
     """
 
     name: str
     commands: Commands
+    backup: bool = False
     redact: Redact = Redact.OFF
     keep_raw: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backups:
-    """What is done with the configurations that are kept.
+class Push:
+    """Where the history is pushed to: a remote of its repository or a URL; empty: nowhere.
 
-    ``fingerprint_key``: a text with ``${VAR}``, or the source of a secret as it is written.
+    ``branch`` is the one there, empty: of the same name as here.
     """
 
+    remote: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backups:
+    """How the history of the backups is kept.
+
+    ``path`` is the template of a device's file, ``author`` empty where git knows who it is,
+    ``timeout`` is for each git command, in seconds. ``fingerprint_key``: a text with ``${VAR}``,
+    or the source of a secret as it is written.
+    """
+
+    enabled: bool = True
+    path: str = "{name}.cfg"
+    author: str = ""
+    timeout: float = 60.0
+    push: Push = Push()
     fingerprint_key: str | Mapping[str, Any] | None = field(default=None, repr=False)
 
 
-_BUILT_IN: Final = {"backup": Job(name="backup", commands="backup")}
+_BUILT_IN: Final = {"backup": Job(name="backup", commands="backup", backup=True)}
+_BACKUPS: Final = Backups()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +129,7 @@ class Settings:
     platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     output_limit: int = OUTPUT_LIMIT
     suspect_below: float = SUSPECT_BELOW
-    backups: Backups = Backups()
+    backups: Backups = _BACKUPS
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -257,6 +278,11 @@ class _JobKeys(Closed):
     commands: _JobCommands = Field(
         description="backup, a list of commands, or lists by platform and for the default"
     )
+    backup: StrictBool | None = Field(
+        None,
+        description="whether what it collects has a history in git; by default where its commands"
+        " are backup",
+    )
     redact: Redact = Field(
         Redact.OFF, description="what is put in the place of secrets in what it collects"
     )
@@ -265,7 +291,65 @@ class _JobKeys(Closed):
     )
 
 
+def _path_template(text: str) -> str:
+    words = re.findall(r"\{([^{}]*)\}", text)
+    unknown = [w for w in words if w not in _PATH_WORDS and not re.fullmatch(r"tag:.+", w)]
+    parts = re.sub(r"\{[^{}]*\}", "x", text).split("/")
+    if unknown:
+        known = ", ".join(f"{{{word}}}" for word in (*_PATH_WORDS, "tag:KEY"))
+        raise ValueError(f"expected words of {known}, found {{{unknown[0]}}}")
+    if "name" not in words:
+        raise ValueError("expected a path with {name} in it: each device has a file of its own")
+    if any(part == "" or part.startswith(".") or set(part) & set("{}\\\0") for part in parts):
+        raise ValueError("expected a relative path, none of its parts empty or hidden")
+    return text
+
+
+def _author(text: str) -> str:
+    if text and not (text.isprintable() and re.fullmatch(r"[^<>]*[^<>\s] <[^<>\s]+>", text)):
+        raise ValueError("expected a name and an address: Name <name@example.net>")
+    return text
+
+
+def _remote(text: str) -> str:
+    if text.startswith("-") or not text.isprintable():
+        raise ValueError("expected the name of a remote, or a URL")
+    if re.match(r"https?://[^/@]*@|\w+://[^/@]*:[^/@]*@", text):  # a name may be a token, too
+        raise ValueError("expected a URL without a login: git's credential helper has it")
+    return text
+
+
+def _branch(text: str) -> str:
+    if not re.fullmatch(r"(?:(?![/.-])[\w./+-]+(?<![/.]))?", text) or ".." in text:
+        raise ValueError("expected the name of a branch")
+    return text
+
+
+_PATH_WORDS: Final = ("name", "group", "platform", "command")
+
+
+class _PushKeys(Closed):
+    remote: Annotated[str, AfterValidator(_remote)] = Field(
+        _BACKUPS.push.remote, description="a remote of that repository, or a URL; empty: no push"
+    )
+    branch: Annotated[str, AfterValidator(_branch)] = Field(
+        _BACKUPS.push.branch, description="the branch there; empty: of the same name as here"
+    )
+
+
 class _BackupKeys(Closed):
+    enabled: StrictBool = Field(_BACKUPS.enabled, description="whether a history is kept in git")
+    path: Annotated[Word, AfterValidator(_path_template)] = Field(
+        _BACKUPS.path,
+        description="the file of a device: {name}, {group}, {platform}, {tag:KEY}, {command}",
+    )
+    author: Annotated[str, AfterValidator(_author)] = Field(
+        _BACKUPS.author, description="who the commits are by; empty: who git says"
+    )
+    timeout: Seconds = Field(
+        _BACKUPS.timeout, description="seconds for one git command, hooks and network included"
+    )
+    push: Annotated[_PushKeys, Section] = _PushKeys()
     fingerprint_key: Secret = Field(
         None, description="the key of fingerprints: a text with ${VAR}, or the source of a secret"
     )
@@ -308,19 +392,21 @@ def _schema() -> dict[str, Any]:
 def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
     """Return the schema of every key that holds a single value: those that a variable can set."""
     top = _schema()["properties"]
-    sections: dict[str, type[Closed]] = {
-        "limits": _LimitKeys,
-        "timeouts": _TimeoutKeys,
-        "retries": _RetryKeys,
+    sections: dict[Loc, type[Closed]] = {
+        ("limits",): _LimitKeys,
+        ("timeouts",): _TimeoutKeys,
+        ("retries",): _RetryKeys,
+        ("backups",): _BackupKeys,
+        ("backups", "push"): _PushKeys,
     }
+    unset = {*sections, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
     leaves: dict[Loc, Mapping[str, Any]] = {
-        (key,): part
-        for key, part in top.items()
-        if key not in {*sections, "jobs", "platforms", "backups"}
+        (key,): part for key, part in top.items() if (key,) not in unset
     }
     for section, keys in sections.items():
         for key, part in keys.model_json_schema()["properties"].items():
-            leaves[section, key] = part
+            if (*section, key) not in unset:
+                leaves[*section, key] = part
     return leaves
 
 
@@ -370,9 +456,10 @@ def _read(value: object, loc: Loc) -> object:
     """Type a text as the file would be; a path becomes a text, as it is in the file."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, str) and _leaves().get(loc, {}).get("type") in {"integer", "number"}:
-        number = typed(value)
-        return number if isinstance(number, (int, float)) else value
+    kind = _leaves().get(loc, {}).get("type")
+    if isinstance(value, str) and kind in {"integer", "number", "boolean"}:
+        read = typed(value)
+        return read if isinstance(read, (int, float)) else value
     return value
 
 
@@ -443,7 +530,7 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         platforms=MappingProxyType(keys.platforms),
         output_limit=keys.output_limit,
         suspect_below=keys.suspect_below,
-        backups=Backups(fingerprint_key=_secret(keys.backups.fingerprint_key)),
+        backups=_backups(keys.backups),
         document=document,
     )
 
@@ -452,8 +539,27 @@ def _secret(given: str | SourceKeys | None) -> str | Mapping[str, Any] | None:
     return given.model_dump(exclude_none=True) if isinstance(given, SourceKeys) else given
 
 
-def _job(name: str, job: _JobKeys) -> Job:
-    return Job(name=name, commands=_commands(job), redact=job.redact, keep_raw=job.keep_raw)
+def _backups(keys: _BackupKeys) -> Backups:
+    return Backups(
+        enabled=keys.enabled,
+        path=keys.path,
+        author=keys.author,
+        timeout=keys.timeout,
+        push=Push(remote=keys.push.remote, branch=keys.push.branch),
+        fingerprint_key=_secret(keys.fingerprint_key),
+    )
+
+
+def _job(name: str, keys: _JobKeys) -> Job:
+    commands = _commands(keys)
+    backup = commands == "backup" if keys.backup is None else keys.backup
+    return Job(
+        name=name,
+        commands=commands,
+        backup=backup,
+        redact=keys.redact,
+        keep_raw=keys.keep_raw,
+    )
 
 
 def _commands(job: _JobKeys) -> Commands:

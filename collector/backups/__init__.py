@@ -1,12 +1,28 @@
-"""Backups: the texts of configurations, compared and kept so that their history can be trusted.
+"""Backups: the last good configuration of every device, and its history in git.
 
-Owns what makes a configuration another one: what in it is volatile, what is secret, which section a
-line is in. Refuses to know how a configuration was collected.
+Owns ``output/configs/``: whose it is, which copy is the last good one, what has changed; and what
+makes a configuration another one: what in it is volatile, what is secret, which section a line is
+in. Refuses to know how a configuration was collected and how a change is shown.
 """
 
 from collector.backups.comparing import compare
 from collector.backups.difference import difference
+from collector.backups.history import CONFIGS, History, Part
+from collector.backups.paths import BackupFile, backup_files, shared_paths
 from collector.backups.redacting import LEAST_KEY, redact, redact_cut
 from collector.backups.rules import Rules
 
-__all__ = ["LEAST_KEY", "Rules", "compare", "difference", "redact", "redact_cut"]
+__all__ = [
+    "CONFIGS",
+    "History",
+    "Part",
+    "BackupFile",
+    "backup_files",
+    "shared_paths",
+    "LEAST_KEY",
+    "Rules",
+    "compare",
+    "difference",
+    "redact",
+    "redact_cut",
+]

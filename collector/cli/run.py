@@ -301,7 +301,7 @@ def _tell_end(outcome: RunOutcome, wish: Wish) -> None:
         return
     for remark in outcome.remarks:
         tell(f"collector: {log.one_line(remark)}")
-    tell(totals_line(outcome.totals, outcome.duration, coloured=colours))
+    tell(totals_line(outcome.totals, outcome.duration, changes=outcome.changes, coloured=colours))
     where = outcome.manifest or outcome.run_dir
     for line in failure_lines(outcome.failures, where, coloured=colours):
         tell(line)

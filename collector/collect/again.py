@@ -24,12 +24,14 @@ from collector.collect.plan import (
     check_harmless,
     checked,
     job_of,
+    kept_parts,
     platforms_of,
     with_floors,
 )
 from collector.errors import InputError
 from collector.model import (
     Assignment,
+    Change,
     CommandResult,
     CommandStatus,
     Device,
@@ -132,6 +134,7 @@ def _plan(
         platforms=platforms,
         job=row["job"],
         assignments=with_floors(assignments, settings, platforms),
+        kept=kept_parts(settings, row["job"], assignments, platforms),
         idle=tuple(one.device for one in everyone if not one.commands),
         selection=_narrowed(row["selection"], limits),
         again=Again(
@@ -220,6 +223,7 @@ def _result(row: DeviceRow) -> DeviceResult:
         commands=tuple(_command(command) for command in row["commands"]),
         fault=_fault(row["class"], row["phase"], row["message"]),
         attempts=row["attempts"],
+        change=Change(change) if (change := row.get("change")) else None,
     )
 
 

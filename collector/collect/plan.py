@@ -52,7 +52,8 @@ class Plan:
     """A run to be done.
 
     ``idle`` are the selected devices for which the job has no command. ``selection`` is what was
-    asked for, as it stands in the manifest.
+    asked for, as it stands in the manifest. ``kept`` names by platform the commands whose outputs
+    are the backup of a device; it is empty where the run is no backup.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Plan:
     platforms: Mapping[str, Platform]
     job: str
     assignments: tuple[Assignment, ...]
+    kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     idle: tuple[Device, ...] = ()
     selection: Mapping[str, object] = field(default_factory=dict)
     again: Again | None = None
@@ -98,6 +100,7 @@ def prepare(
         platforms=platforms,
         job="ad-hoc" if commands else job or settings.job,
         assignments=assignments,
+        kept={} if commands else kept_parts(settings, job, assignments, platforms),
         idle=idle,
         selection={"limits": list(limits), "commands": list(commands or ())},
     )
@@ -189,6 +192,38 @@ def with_floors(
         )
         for one in assignments
     )
+
+
+def kept_parts(
+    settings: Settings,
+    job: str | None,
+    assignments: Iterable[Assignment],
+    platforms: Mapping[str, Platform],
+) -> Mapping[str, tuple[str, ...]]:
+    """Say by platform which outputs are the backup; raises InputError where two share a file.
+
+    A platform's own backup commands, or all that a job of other commands asks. A job that is not
+    in the settings (any more) is no backup.
+    """
+    from collector.backups import shared_paths
+
+    work = settings.jobs.get(job or settings.job)
+    if work is None or not work.backup or not settings.backups.enabled:
+        return {}
+    kept: dict[str, tuple[str, ...]] = {}
+    devices: list[Device] = []
+    for one in assignments:
+        name = one.device.platform
+        own = platforms[name].backup if work.commands == "backup" else one.commands
+        if own:
+            kept[name] = own
+            devices.append(one.device)
+    problem = shared_paths(
+        settings.backups.path, ((device, kept[device.platform]) for device in devices)
+    )
+    if problem:
+        raise InputError(f"backups.path: {problem}")
+    return kept
 
 
 def job_of(settings: Settings, name: str | None) -> Job:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector import log
+from collector.collect.backup import Backup
 from collector.collect.concealment import concealment, key_specs
 from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
@@ -34,7 +35,7 @@ from collector.collect.redaction import Redaction, redacted
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
-from collector.model import Assignment, Device, DeviceResult, Status
+from collector.model import Assignment, Change, Device, DeviceResult, Status
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials
@@ -52,7 +53,8 @@ class RunOutcome:
 
     ``failures`` has every device that is not ok, without its outputs. ``remarks`` are lines about
     the run itself: why it ended early, what could not be stored. ``manifest`` is None when it
-    could not be written.
+    could not be written. ``changes`` counts the devices by what became of their backup; None where
+    no history is kept. ``commit`` is that of the backups, empty where there was none to make.
     """
 
     totals: Mapping[Status, int]
@@ -62,6 +64,8 @@ class RunOutcome:
     duration: float
     failures: tuple[DeviceResult, ...] = ()
     remarks: tuple[str, ...] = ()
+    changes: Mapping[Change, int] | None = None
+    commit: str = ""
 
 
 async def collect(
@@ -156,11 +160,15 @@ async def execute(
                 )
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
-                delivery = Delivery(conceal.writer(writer), tally, ending)
-                await delivery.deliver(shown, conceal.observer(observe), plan.total)
-                tally.given_up = breaker.opened
-                duration = time.monotonic() - started
-                return await _finish(writer, tally, ending, duration, unseen=delivery.problem)
+                async with Backup.begun(plan, writer, conceal, ending) as backup:
+                    delivery = Delivery(conceal.writer(backup), tally, ending)
+                    await delivery.deliver(shown, conceal.observer(observe), plan.total)
+                    tally.given_up = breaker.opened
+                    await backup.commit(tally, ending)
+                    duration = time.monotonic() - started
+                    return await _finish(
+                        writer, tally, ending, duration, backup, unseen=delivery.problem
+                    )
 
 
 def credentials_of(plan: Plan) -> Credentials:
@@ -201,7 +209,13 @@ def _tally(plan: Plan) -> Tally:
 
 
 async def _finish(
-    writer: RunWriter, tally: Tally, ending: Ending, duration: float, *, unseen: str
+    writer: RunWriter,
+    tally: Tally,
+    ending: Ending,
+    duration: float,
+    backup: Backup,
+    *,
+    unseen: str,
 ) -> RunOutcome:
     """Write the manifest; what could not be stored changes the exit status, not the summary.
 
@@ -209,15 +223,17 @@ async def _finish(
     """
     from collector.store import RunEnd
 
-    status = tally.exit_status(ending, stored=not (writer.problems or unseen))
+    unkept = [*([unseen] if unseen else []), *backup.problems]
+    status = tally.exit_status(ending, stored=not (writer.problems or unkept))
     end = RunEnd(
         finished=datetime.now(UTC),
         duration=duration,
         exit_status=status,
         interrupted=ending.signal is not None,
+        commit=backup.made,
     )
     manifest: Path | None = None
-    remarks = [*tally.remarks(ending), *([unseen] if unseen else [])]
+    remarks = [*tally.remarks(ending), *unkept]
     try:
         manifest = await writer.finish(end)
     except StorageError as error:
@@ -231,6 +247,8 @@ async def _finish(
         duration=duration,
         failures=tuple(tally.failures),
         remarks=tuple(remarks),
+        changes=None if backup.made is None else {each: tally.changes[each] for each in Change},
+        commit=backup.made or "",
     )
 
 

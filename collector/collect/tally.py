@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from collector.collect.ending import Ending
 from collector.errors import Exit
-from collector.model import DeviceResult, FaultClass, Status
+from collector.model import Change, DeviceResult, FaultClass, Status
 
 _BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
@@ -24,6 +24,7 @@ class Tally:
     """
 
     totals: Counter[Status] = field(default_factory=Counter)
+    changes: Counter[Change] = field(default_factory=Counter)
     failures: list[DeviceResult] = field(default_factory=list)
     breaker: bool = False
     given_up: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -31,6 +32,8 @@ class Tally:
     def count(self, result: DeviceResult) -> None:
         """Take one more result into account."""
         self.totals[result.status] += 1
+        if result.change is not None:
+            self.changes[result.change] += 1
         if result.status is not Status.OK:
             self.failures.append(_without_outputs(result))
         if result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER:

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from collector.document.places import Loc, dotted
 
-_SECRETS: Final = frozenset({"credentials", "password", "enable", "passphrase", "secret", "token"})
+_SECRETS: Final = frozenset(
+    {"credentials", "password", "enable", "passphrase", "secret", "token", "remote"}
+)
 _SHOWN: Final = 60
 
 

@@ -1,7 +1,7 @@
 """``journal.jsonl``: one line per finished device, on the disk as it happens.
 
 Owns the lines and where each one is. A run that was killed leaves every line whole but perhaps the
-last. Refuses to know more of a row than its name and its status.
+last. Refuses to know more of a row than its name, its status and its change.
 """
 
 from __future__ import annotations
@@ -23,11 +23,18 @@ JOURNAL = "journal.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Where a device's line is in the journal, and what it says in one word."""
+    """Where a device's line is in the journal, and what it says in two words."""
 
     offset: int
     length: int
     status: str
+    change: str | None
+
+    @classmethod
+    def of(cls, row: DeviceRow, offset: int, length: int) -> Line:
+        """Describe the line of a row."""
+        change = row.get("change")
+        return cls(offset=offset, length=length, status=row["status"], change=change)
 
 
 class Journal:
@@ -67,7 +74,7 @@ class Journal:
             for row in last_rows(path.parent):
                 if row["name"] not in without:
                     line = encode(row)
-                    kept[row["name"]] = Line(offset=end, length=len(line), status=row["status"])
+                    kept[row["name"]] = Line.of(row, end, len(line))
                     end += file.write(line + b"\n")
         journal = cls.open(path)
         journal._lines, journal._end = kept, end
@@ -83,9 +90,7 @@ class Journal:
         line = encode(row) + b"\n"
         with self._writing:
             self._write(line)
-            self._lines[row["name"]] = Line(
-                offset=self._end, length=len(line) - 1, status=row["status"]
-            )
+            self._lines[row["name"]] = Line.of(row, self._end, len(line) - 1)
             self._end += len(line)
         self._flush.flush()
 

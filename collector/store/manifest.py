@@ -24,6 +24,7 @@ from collector.store.rows import (
     RunEnd,
     RunRow,
     encode,
+    no_changes,
     no_totals,
     seconds,
 )
@@ -128,9 +129,20 @@ def _write_head(file: BinaryIO, run: RunRow, end: RunEnd, journal: Journal) -> N
         "selection": run["selection"],
         **{key: value for key, value in run.items() if key in _SOMETIMES},
         "totals": _totals(journal),
+        **_history(end, journal),
     }
     entries = (encode({key: value})[1:-1] for key, value in head.items())
     file.write(b"{\n  " + b",\n  ".join(entries) + b',\n  "devices": [')
+
+
+def _history(end: RunEnd, journal: Journal) -> dict[str, object]:
+    if end.commit is None:
+        return {}
+    changes = no_changes()
+    for line in journal.lines():
+        if line.change in changes:
+            changes[line.change] += 1
+    return {"changes": changes, "commit": end.commit or None}
 
 
 def _totals(journal: Journal) -> dict[str, int]:

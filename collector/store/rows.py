@@ -14,7 +14,15 @@ from types import MappingProxyType
 from typing import NotRequired, TypedDict
 
 from collector.log import utc
-from collector.model import Algorithms, CommandResult, DeviceResult, Fault, Status, Transport
+from collector.model import (
+    Algorithms,
+    Change,
+    CommandResult,
+    DeviceResult,
+    Fault,
+    Status,
+    Transport,
+)
 
 SCHEMA = 1
 
@@ -68,6 +76,7 @@ DeviceRow = TypedDict(
         "proof_level": str,
         "ssh_profile": str | None,
         "algorithms": AlgorithmsRow | None,
+        "change": NotRequired[str | None],  # None: no history is kept of the device
         "commands": list[CommandRow],
     },
 )
@@ -105,13 +114,18 @@ class RunFile(RunRow):
 
 
 class ManifestHead(RunRow):
-    """``manifest.json`` without its devices."""
+    """``manifest.json`` without its devices; the last two only where a history is kept.
+
+    ``changes`` counts the devices by change; ``commit`` is None where nothing had to be committed.
+    """
 
     finished: str
     duration_s: float
     state: str
     exit_status: int
     totals: dict[str, int]
+    changes: NotRequired[dict[str, int]]
+    commit: NotRequired[str | None]
 
 
 class Manifest(ManifestHead):
@@ -145,12 +159,17 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """How a run ended; ``duration`` in seconds of a monotonic clock."""
+    """How a run ended; ``duration`` in seconds of a monotonic clock.
+
+    ``commit`` is that of its backups, empty where there was none to make, None where no history
+    is kept.
+    """
 
     finished: datetime
     duration: float
     exit_status: int
     interrupted: bool = False
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +233,7 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
         "proof_level": result.device.proof.value,
         "ssh_profile": _profile(result),
         "algorithms": _algorithms(result.algorithms),
+        "change": result.change.value if result.change else None,
         "commands": [
             _command_row(command, kept)
             for command, kept in zip(result.commands, stored, strict=True)
@@ -244,6 +264,11 @@ def encode(row: Mapping[str, object]) -> bytes:
 def no_totals() -> dict[str, int]:
     """Start the count of devices by status: every status, none left out."""
     return {status.value: 0 for status in Status}
+
+
+def no_changes() -> dict[str, int]:
+    """Start the count of devices by change: every word, none left out."""
+    return {change.value: 0 for change in Change}
 
 
 def _command_row(result: CommandResult, stored: Stored | None) -> CommandRow:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from collector.log import one_line
-from collector.model import DeviceResult, Status
+from collector.model import Change, DeviceResult, Status
 from collector.views.table import first_fault
 from collector.views.text import counted, describe
 
@@ -24,14 +24,27 @@ _COLOURS = {
     Status.CANCELLED: "\x1b[33m",
 }
 _FAILED = {Status.FAILED, Status.PARTIAL}
+_TOLD = (Change.CHANGED, Change.NEW, Change.SECRET_ONLY, Change.VOLATILE_ONLY, Change.SUSPECT)
 _PLAIN = "\x1b[0m"
 
 
-def totals_line(totals: Mapping[Status, int], seconds: float, *, coloured: bool = False) -> str:
+def totals_line(
+    totals: Mapping[Status, int],
+    seconds: float,
+    *,
+    changes: Mapping[Change, int] | None = None,
+    coloured: bool = False,
+) -> str:
     """Say how many devices ended how; what did not happen is not named.
+
+    ``changes`` of their backups, None where no history is kept.
 
     >>> totals_line({Status.OK: 7, Status.PARTIAL: 0, Status.FAILED: 1}, 2.34)
     '8 devices in 2.3 s: 7 ok, 1 failed'
+    >>> totals_line({Status.OK: 7}, 2.34, changes={Change.CHANGED: 2, Change.NEW: 1})
+    '7 devices in 2.3 s: 7 ok; 2 changed, 1 new'
+    >>> totals_line({Status.OK: 7}, 2.34, changes={Change.UNCHANGED: 7})
+    '7 devices in 2.3 s: 7 ok; nothing changed'
     """
     named = [
         _paint(f"{totals[status]} {status}", status, coloured=coloured)
@@ -39,7 +52,13 @@ def totals_line(totals: Mapping[Status, int], seconds: float, *, coloured: bool 
         if totals.get(status)
     ]
     devices = counted(sum(totals.values()), "device")
-    return f"{devices} in {seconds:.1f} s: {', '.join(named) or 'nothing to do'}"
+    line = f"{devices} in {seconds:.1f} s: {', '.join(named) or 'nothing to do'}"
+    return line if changes is None else f"{line}; {_changes(changes)}"
+
+
+def _changes(changes: Mapping[Change, int]) -> str:
+    named = [f"{changes[change]} {change}" for change in _TOLD if changes.get(change)]
+    return ", ".join(named) or "nothing changed"
 
 
 def failure_lines(

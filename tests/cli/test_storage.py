@@ -10,6 +10,7 @@ import random
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Sequence
@@ -73,9 +74,8 @@ async def killed(folder: Path, points: Sequence[int]) -> list[dict[str, int]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.usefixtures("fleet")
 async def test_a_program_killed_at_any_moment_is_resumed_whole(
-    tmp_path: Path, memory_disk: Path
+    fleet: Lab, tmp_path: Path, memory_disk: Path
 ) -> None:
     seed = secrets.randbits(32)
     print(f"random.Random({seed})")  # a failing test shows it
@@ -104,6 +104,7 @@ async def test_a_program_killed_at_any_moment_is_resumed_whole(
         assert set(later.values()) == {Exit.OK}, (end, said)
         [run] = folder.glob("output/runs/2*")
         check(run)
+        check_history(folder / "output" / "configs", fleet)
 
 
 def check(run: Path) -> None:
@@ -119,6 +120,20 @@ def check(run: Path) -> None:
     assert {path.name for path in run.iterdir()} == {
         *("devices", "journal.jsonl", "manifest.json", "run.json"),
     }
+
+
+def git(configs: Path, *words: str) -> str:
+    command = ["git", "-C", str(configs), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def check_history(configs: Path, lab: Lab) -> None:
+    """Find the configuration of every device whole and committed, and nothing broken."""
+    for name in DEVICES[1:]:
+        assert (configs / f"{name}.cfg").read_text() == lab.text(name, "show running-config")
+    assert git(configs, "ls-files").split() == [f"{name}.cfg" for name in DEVICES[1:]]
+    assert git(configs, "status", "--porcelain") == ""
+    assert git(configs, "fsck", "--strict", "--no-dangling") == ""
 
 
 async def on_disk(folder: Path, options: str, *script: str) -> Ended:
@@ -165,6 +180,34 @@ async def test_a_full_disk_costs_what_did_not_fit_and_nothing_else(
     assert statuses == {BIG: "partial", "d01": "ok", "d02": "ok"}
     [big] = [row for row in told["devices"] if row["name"] == BIG]
     assert (big["class"], big["phase"]) == ("storage", "store")
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare, of util-linux")
+async def test_a_full_disk_leaves_the_last_good_copies(fleet: Lab, tmp_path: Path) -> None:
+    before = {name: fleet.text(name, "show running-config") for name in ("d01", BIG)}
+    end = await on_disk(
+        tmp_path,
+        "size=4m",
+        "collector run -i lab.yaml -l d01 -q; echo $?",
+        # A configuration that differs from the device's, as an earlier one would.
+        "cd output/configs; echo old > d01.cfg; cp d01.cfg ../d01.old",
+        "git -c user.name=A -c user.email=a@x commit -qam old; cd ../..",
+        "head -c 8m /dev/zero > output/filler 2>/dev/null",
+        "head -c 40k output/filler > keep; truncate -s -40k output/filler",
+        f"collector run -i lab.yaml -l d01,{BIG} -q; echo $?",
+        "cmp -s output/configs/d01.cfg output/d01.old || cmp -s output/configs/d01.cfg "
+        "output/runs/latest/devices/d01/show_running-config.txt; echo $?",
+        f"test -e output/configs/{BIG}.cfg; echo $?",
+        "rm output/filler",
+        f"collector run -i lab.yaml -l d01,{BIG} -q; echo $?",
+        "git -C output/configs status --porcelain; git -C output/configs fsck --no-dangling",
+        f"cat output/configs/d01.cfg output/configs/{BIG}.cfg",
+    )
+
+    first, full, same, absent, last, rest = end.stdout.decode().split("\n", maxsplit=5)
+    assert (first, full, same, absent, last) == ("0", "6", "0", "1", "0"), end.stderr
+    assert rest == "".join(before.values())
+    assert "No space left on device" in end.stderr
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare, of util-linux")

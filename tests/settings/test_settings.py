@@ -10,7 +10,15 @@ import pytest
 
 from collector.errors import InputError
 from collector.model import HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
-from collector.settings import Job, Override, Settings, load_settings, settings_schema
+from collector.settings import (
+    Backups,
+    Job,
+    Override,
+    Push,
+    Settings,
+    load_settings,
+    settings_schema,
+)
 
 SHIPPED = Path(__file__).parent.parent.parent / "config.yaml"
 
@@ -49,7 +57,7 @@ def test_the_shipped_file_says_the_defaults() -> None:
     assert shipped.job == "backup"
     assert dict(shipped.platforms) == {}
     assert dict(shipped.jobs) == {
-        "backup": Job(name="backup", commands="backup"),
+        "backup": Job(name="backup", commands="backup", backup=True),
         "facts": Job(
             name="facts",
             commands={
@@ -67,9 +75,12 @@ def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
     assert schema["additionalProperties"] is False
     known = schema["properties"]
     assert set(shipped.document.data) == set(known)
-    for section, name in {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry"}.items():
+    sections = {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry", "backups": "Backup"}
+    for section, name in sections.items():
         keys = schema["$defs"][f"_{name}Keys"]["properties"]
         assert set(shipped.document.data[section]) == set(keys)
+    push = schema["$defs"]["_PushKeys"]["properties"]
+    assert set(shipped.document.data["backups"]["push"]) == set(push)
 
 
 def test_without_a_file_there_are_defaults(tmp_path: Path, monkeypatch: Any) -> None:
@@ -277,7 +288,7 @@ JOB = "jobs: {a: {commands: backup, redact: %s, keep_raw: true}}\n"
 @pytest.mark.parametrize("word", ["off", "mask"])
 def test_a_job_says_what_is_redacted(path: Path, word: str) -> None:
     job = load(path, JOB % word).jobs["a"]
-    assert job == Job(name="a", commands="backup", redact=Redact(word), keep_raw=True)
+    assert job == Job(name="a", commands="backup", backup=True, redact=Redact(word), keep_raw=True)
     assert load(path, "").jobs["backup"].redact is Redact.OFF
 
 
@@ -308,3 +319,57 @@ def test_what_is_wrong_with_redaction_is_told_with_its_place(path: Path) -> None
     assert problems(path, "backups: {fingerprint_key: {files: x}}") == [
         "1:29: backups.fingerprint_key: unknown key 'files'; did you mean 'file'?"
     ]
+
+
+def test_how_backups_are_kept(path: Path) -> None:
+    text = "backups: {path: '{group}/{tag:site}/{name}.cfg', push: {remote: origin}}\njobs:\n"
+    text += "  a: {commands: backup}\n  b: {commands: backup, backup: false}\n"
+    text += "  c: {commands: [show x]}\n  d: {commands: [show x], backup: true}\n"
+    environ = {
+        "COLLECTOR_BACKUPS_ENABLED": "false",
+        "COLLECTOR_BACKUPS_AUTHOR": "NOC <noc@example.net>",
+        "COLLECTOR_BACKUPS_TIMEOUT": "5",
+        "COLLECTOR_BACKUPS_PUSH_BRANCH": "site/ams",
+    }
+    settings = load(path, text, environ)
+    assert settings.backups == Backups(
+        enabled=False,
+        path="{group}/{tag:site}/{name}.cfg",
+        author="NOC <noc@example.net>",
+        timeout=5.0,
+        push=Push(remote="origin", branch="site/ams"),
+    )
+    kept = {name for name, job in settings.jobs.items() if job.backup}
+    assert kept == {"backup", "a", "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("path: all.cfg", "expected a path with {name} in it"),
+        (
+            "path: '{nam}.cfg'",
+            "expected words of {name}, {group}, {platform}, {command}, {tag:KEY}",
+        ),
+        ("path: '/{name}'", "expected a relative path, none of its parts empty or hidden"),
+        ("path: '../{name}'", "expected a relative path"),
+        ("path: '.git/{name}'", "expected a relative path"),
+        ("path: '{name}/'", "expected a relative path"),
+        ("path: '{name'", "expected a path with {name} in it"),
+        ("path: '{name}}'", "expected a relative path"),
+        ("author: noc", "expected a name and an address"),
+        ("push: {remote: --upload-pack=x}", "expected the name of a remote, or a URL"),
+        ("push: {remote: 'https://me:pw@example.net/x'}", "expected a URL without a login"),
+        ("push: {remote: 'https://token@example.net/x'}", "expected a URL without a login"),
+        ("push: {remote: 'ssh://me:pw@example.net/x'}", "expected a URL without a login"),
+        ("push: {branch: a..b}", "expected the name of a branch"),
+        ("timeout: 0", "timeout: expected"),
+        ("enabled: 1", "enabled: expected"),
+    ],
+)
+def test_what_backups_may_not_be(path: Path, text: str, complaint: str) -> None:
+    (problem,) = problems(path, f"backups: {{{text}}}\n")
+    assert complaint in problem
+    assert problem.startswith("1:")
+    assert "pw@" not in problem
+    assert "token@" not in problem

@@ -114,6 +114,7 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "proof_level": "prompt",
                 "ssh_profile": "default",
                 "algorithms": None,
+                "change": None,
                 "commands": [
                     {
                         "command": "show version",

@@ -65,6 +65,13 @@ class Site:
         ended = subprocess.run(ask, check=True, stdout=subprocess.PIPE, timeout=30)
         return bytes(ended.stdout)
 
+    def configure(self, number: int, *lines: str) -> None:
+        """Change a router's configuration, as a person in its shell would."""
+        folder = str(self.folder / f"r{number}")
+        ask = ["vtysh", "--vty_socket", folder, "--config_dir", folder]
+        words = [word for line in ("configure terminal", *lines) for word in ("-c", line)]
+        subprocess.run([*ask, *words], check=True, stdout=subprocess.PIPE, timeout=30)
+
     def zebra(self, number: int, command: str) -> bytes:
         """Ask the zebra of a router alone, over the socket that vtysh uses.
 

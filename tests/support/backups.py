@@ -1,0 +1,71 @@
+"""A history of backups for a test: runs of scripted devices, and what git itself says of it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from support import outcomes
+
+from collector.backups import History, Part, Rules
+from collector.model import Change, CommandResult, CommandStatus, DeviceResult, Status
+from collector.settings import Backups
+
+COMMAND = "show running-config"
+PART = Part(commands=(COMMAND,), rules=Rules())
+NONE = Backups()
+
+
+def configured(name: str, text: str) -> DeviceResult:
+    """Make the result of a device that gave this configuration."""
+    return outcomes.result(name, outcomes.good(COMMAND, text.encode()))
+
+
+def unsure(name: str, status: CommandStatus) -> DeviceResult:
+    """Make the result of a device whose configuration is not good."""
+    command = CommandResult(command=COMMAND, status=status)
+    return outcomes.result(name, command, status=Status.PARTIAL)
+
+
+async def backed_up(
+    output: Path,
+    texts: Mapping[str, str],
+    *others: DeviceResult,
+    run: str = "run-1",
+    settings: Backups = NONE,
+) -> tuple[dict[str, Change | None], str]:
+    """Do what a run does of devices and their configurations; give the changes and the commit."""
+    output.mkdir(exist_ok=True)
+    history = await History.open(output, settings, run=run, job="backup")
+    try:
+        results = [configured(name, text) for name, text in texts.items()]
+        kept = [await history.keep(result, PART) for result in (*results, *others)]
+        assert history.problem == ""
+        commit = await history.commit({Status.OK: len(kept)})
+        await history.push()
+    finally:
+        history.close()
+    return {result.device.name: result.change for result in kept}, commit
+
+
+def git(output: Path, *words: str, stdin: str = "") -> str:
+    """Ask git itself, as a person would, in the repository of an output folder."""
+    done = subprocess.run(
+        ["git", "-C", str(output / "configs"), *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        input=stdin,
+    )
+    return done.stdout.rstrip("\n")
+
+
+def subjects(output: Path) -> list[str]:
+    """Give the first line of every commit, the newest first."""
+    return git(output, "log", "--format=%s").splitlines()
+
+
+def last_files(output: Path) -> list[str]:
+    """Give the files of the last commit, each with what became of it."""
+    return git(output, "show", "--name-status", "--format=", "HEAD").splitlines()
