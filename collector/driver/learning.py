@@ -19,9 +19,9 @@ from collector.model import FaultClass
 
 SETTLED: Final = 0.12
 """Seconds without a byte after which a greeting is taken to be over; probing checks it."""
-PATIENCE: Final = 0.5
+PATIENCE: Final = 0.7
 """Seconds of silence asked for where the echo does not prove that the device has read."""
-LATE: Final = 0.15
+LATE: Final = 0.5
 """Seconds of silence asked for behind answers whose echo does not prove a read; at least as long as
 those answers took, so that one more, which is due, would have come."""
 TYPED_AHEAD: Final = 0.6
