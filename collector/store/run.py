@@ -1,8 +1,9 @@
 """A run folder while it is being written: journal, files, and the link to the newest run.
 
 Owns the order in which things reach the disk: a device's files, then its journal line; all lines,
-then the manifest; the manifest, then ``latest`` and what it says of good backups. So nothing on disk ever names what is not there.
-Every method blocks; ``store`` may be called from several threads. Refuses to know of asyncio.
+then the manifest; the manifest, then ``latest`` and what the output folder says of good backups. So
+nothing on disk ever names what is not there. Every method blocks; ``store`` may be called from
+several threads. Refuses to know of asyncio.
 """
 
 from __future__ import annotations
