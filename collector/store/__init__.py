@@ -17,6 +17,7 @@ from collector.store.rows import (
     RunFile,
     RunHeader,
 )
+from collector.store.shelf import stored_output
 from collector.store.verification import Finding, Kind, Verification
 from collector.store.writer import RunWriter
 
@@ -44,4 +45,5 @@ __all__ = [
     "read_journal",
     "read_manifest",
     "read_run",
+    "stored_output",
 ]
