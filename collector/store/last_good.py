@@ -73,9 +73,7 @@ def count_last_good(output: Path, ended: Path | None = None) -> None:
     Done at the end of a run, and to be done before runs are removed, with the lock held. Raises
     `OSError`.
     """
-    count = _counted(output)
-    if ended is not None:  # its name may not be the newest: a clock can be put back
-        _add(count, ended)
+    count = _counted(output, ended)
     head = {"schema": SCHEMA, "counted": count.counted, "unfinished": count.unfinished}
     with written_beside(output / LAST_GOOD) as file:
         file.write(encode(head) + b"\n")
@@ -84,13 +82,15 @@ def count_last_good(output: Path, ended: Path | None = None) -> None:
     flush_folder(output)
 
 
-def _counted(output: Path) -> _Count:
+def _counted(output: Path, ended: Path | None = None) -> _Count:
     count = _read(output / LAST_GOOD)
     before, newest = count.unfinished, count.counted
+    # What has ended just now may not have the newest name: a clock can be put back.
+    asked = before.keys() | ({ended.name} if ended else set())
     count.unfinished = {}
     for folder in newest_first(output):
         name = folder.name
-        if (name <= newest and name not in before) or not _is_run(folder):
+        if (name <= newest and name not in asked) or not _is_run(folder):
             continue
         stamp = None if (folder / MANIFEST).exists() else _stamp(folder / JOURNAL)
         if stamp is not None:
