@@ -97,10 +97,11 @@ async def test_a_clock_that_was_put_back_hides_no_run(tmp_path: Path) -> None:
 async def test_what_is_lost_or_damaged_is_made_anew(
     content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await ran(tmp_path, 0, kept("r1", Change.NEW, 0))
+    await ran(tmp_path, 0, kept("r1", Change.NEW, 0), kept("r2", Change.NEW, 0))
+    await ran(tmp_path, 1, kept("r1", Change.CHANGED, 1))
     whole = (tmp_path / LAST_GOOD).read_bytes()
     (tmp_path / LAST_GOOD).write_text(content)
-    assert days(tmp_path) == {"r1": 0}
+    assert days(tmp_path) == {"r1": 1, "r2": 0}
     assert "made anew from the runs there are" in caplog.text
     (tmp_path / LAST_GOOD).unlink()
     count_last_good(tmp_path)
