@@ -52,6 +52,12 @@ class Change(StrEnum):
     FAILED = "failed"
 
 
+GOOD: Final = frozenset(
+    {Change.UNCHANGED, Change.CHANGED, Change.VOLATILE_ONLY, Change.SECRET_ONLY, Change.NEW}
+)
+"""With these a whole configuration was collected, and the last good copy is as good as new."""
+
+
 class Redact(StrEnum):
     """What is put in the place of the secrets in what a job collects."""
 
@@ -410,7 +416,8 @@ class DeviceResult:
     ``started`` is UTC, ``duration`` seconds of a monotonic clock. ``evidence`` is the last of what
     the device said when it failed, empty otherwise. ``algorithms``: of the last key exchange that
     was done; None over telnet, and where there was none. ``change`` is None where no history of
-    the device's configuration is kept.
+    the device's configuration is kept; ``backup_files`` are its files in that history, relative to
+    the folder of it, where its configuration is good.
     """
 
     device: Device
@@ -423,6 +430,7 @@ class DeviceResult:
     evidence: bytes = field(default=b"", repr=False)
     algorithms: Algorithms | None = None
     change: Change | None = None
+    backup_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,14 @@ makes a configuration another one: what in it is volatile, what is secret, which
 in. Refuses to know how a configuration was collected and how a change is shown.
 """
 
+from collector.backups.archive import Archive, Version
+from collector.backups.chronicle import Chronicle, Deed
 from collector.backups.comparing import compare
 from collector.backups.difference import difference
 from collector.backups.history import CONFIGS, History, Part
+from collector.backups.moments import age, moment
+from collector.backups.ownership import Ownership
+from collector.backups.past import Past
 from collector.backups.paths import BackupFile, backup_files, shared_paths
 from collector.backups.redacting import LEAST_KEY, redact, redact_cut
 from collector.backups.rules import Rules
@@ -19,6 +24,16 @@ __all__ = [
     "BackupFile",
     "backup_files",
     "shared_paths",
+    # looking back
+    "Archive",
+    "Version",
+    "Ownership",
+    "Past",
+    "Chronicle",
+    "Deed",
+    "age",
+    "moment",
+    # what is in a configuration
     "LEAST_KEY",
     "Rules",
     "compare",

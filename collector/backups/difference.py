@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import chain
 from typing import Final
 
+from collector.backups.rules import NOTHING, in_blocks, in_lines, joined
 from collector.backups.sections import parents, path
 from collector.model import DiffKind, DiffLine
+from collector.platforms import Passages
 
 BETWEEN: Final = b" > "
 """Stands between the sections of a hunk's head, the outermost first."""
@@ -21,6 +24,7 @@ BETWEEN: Final = b" > "
 _HEAD: Final = 200  # bytes of it
 _MANY: Final = 500
 """Lines; from there on those that are everywhere are no anchors: to try them all takes seconds."""
+_HOLE: Final = b"\0"  # no configuration has one
 _NOTE: Final = b"\\ No newline at end of file\n"
 _Change = tuple[str, int, int, int, int]  # as SequenceMatcher has them
 
@@ -29,11 +33,13 @@ _Change = tuple[str, int, int, int, int]  # as SequenceMatcher has them
 class _Side:
     lines: list[bytes]
     parents: list[int]
+    known: list[bytes]  # what each line is compared by
 
     @classmethod
-    def of(cls, text: bytes, openers: Sequence[re.Pattern[bytes]]) -> _Side:
-        lines = re.findall(rb"[^\n]*\n|[^\n]+", text)
-        return cls(lines, parents(lines, openers))
+    def of(cls, text: bytes, openers: Sequence[re.Pattern[bytes]], volatile: Passages) -> _Side:
+        lines = _lines(text)
+        known = _lines(_without(text, volatile)) if volatile != NOTHING else lines
+        return cls(lines, parents(lines, openers), known)
 
     def section(self, place: int) -> bytes:
         names = (self.lines[each].strip() for each in path(place, self.parents))
@@ -48,11 +54,14 @@ def difference(
     to_label: str,
     context: int = 3,
     openers: Sequence[re.Pattern[bytes]] = (),
+    volatile: Passages = NOTHING,
 ) -> Iterator[DiffLine]:
     r"""Yield the lines of a unified difference; none where both are the same.
 
-    A label is a path, or what else stands for a copy; ``git apply`` takes one folder off its front.
-    ``openers`` are the platform's `section_lines`.
+    A label is a path, or what else stands for a copy; ``git apply`` takes one folder off its front;
+    behind a tab it may tell a time. ``openers`` are the platform's `section_lines`. What is
+    ``volatile`` is not looked at: such lines are shown as they were before, and hunks in which
+    nothing else differs are left out.
 
     >>> lines = difference(b"a\n b\n", b"a\n c\n", from_label="a/r1.cfg", to_label="b/r1.cfg")
     >>> print(b"".join(line.text for line in lines).decode(), end="")
@@ -65,10 +74,15 @@ def difference(
     """
     if before == after:
         return
-    old, new = _Side.of(before, openers), _Side.of(after, openers)
+    old, new = _Side.of(before, openers, volatile), _Side.of(after, openers, volatile)
+    hunks = _hunks(_changes(old.known, new.known), context)
+    hunks = (hunk for hunk in hunks if _is_worth_it(hunk, old, new))
+    first = next(hunks, None)
+    if first is None:
+        return
     yield DiffLine(kind=DiffKind.FILE, text=_label(b"--- ", from_label))
     yield DiffLine(kind=DiffKind.FILE, text=_label(b"+++ ", to_label))
-    for hunk in _hunks(_changes(old.lines, new.lines), context):
+    for hunk in chain([first], hunks):
         yield DiffLine(kind=DiffKind.HUNK, text=_hunk_head(hunk, old, new))
         for tag, start, end, begin, stop in hunk:
             if tag == "equal":
@@ -76,6 +90,29 @@ def difference(
             else:
                 yield from _marked(DiffKind.REMOVED, b"-", old.lines[start:end])
                 yield from _marked(DiffKind.ADDED, b"+", new.lines[begin:stop])
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return re.findall(rb"[^\n]*\n|[^\n]+", text)
+
+
+def _without(text: bytes, volatile: Passages) -> bytes:
+    """Put a mark in the place of what is volatile; the lines stay as many."""
+    kept, done = [], 0
+    for start, end in joined([*in_lines(text, volatile), *in_blocks(text, volatile)]):
+        kept += [text[done:start], re.sub(rb"[^\n]+", _HOLE, text[start:end])]
+        done = end
+    return b"".join([*kept, text[done:]])
+
+
+def _is_worth_it(hunk: list[_Change], old: _Side, new: _Side) -> bool:
+    """Say whether anything in a hunk differs but lines that are volatile as a whole."""
+    return any(
+        line.strip() != _HOLE
+        for tag, a, b, c, d in hunk
+        if tag != "equal"
+        for line in chain(old.known[a:b], new.known[c:d])
+    )
 
 
 def _changes(old: list[bytes], new: list[bytes]) -> list[_Change]:
@@ -141,6 +178,8 @@ def _marked(kind: DiffKind, mark: bytes, lines: Sequence[bytes]) -> Iterator[Dif
 def _label(mark: bytes, label: str) -> bytes:
     return (
         mark
-        + "".join(c if c.isprintable() else "?" for c in label).encode("utf-8", "replace")
+        + "".join(c if c.isprintable() or c == "\t" else "?" for c in label).encode(
+            "utf-8", "replace"
+        )
         + b"\n"
     )

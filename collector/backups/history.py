@@ -115,7 +115,10 @@ class History:
         name, rules = result.device.name, part.rules
         changes = [await self._kept(name, file, outputs, rules) for file in files]
         known = [change for change in changes if change is not None]
-        return replace(result, change=whole_change(known)) if known else result
+        if len(known) < len(changes):
+            return result
+        paths = tuple(file.path for file in files)
+        return replace(result, change=whole_change(known), backup_files=paths)
 
     async def commit(self, totals: Mapping[Status, int] = _UNKNOWN) -> str:
         """Commit what is pending; gives the commit, empty when nothing differs.
@@ -184,7 +187,7 @@ class History:
             if file.path in self._state.dirty:
                 return await self._kept_over_edit(device, file.path, text, rules)
             return await self._in_thread(self._compared, device, file.path, text, rules)
-        except OSError as error:  # the last good copy cannot be read
+        except OSError as error:  # the last good copy cannot be read, or the new one not written
             self._problem(file.path, error)
         except StorageError as error:
             self._count(str(error))
@@ -215,22 +218,15 @@ class History:
 
     def _write(self, device: str, path: str, text: bytes, change: Change) -> None:
         entry = Entry(path=path, device=device, change=change, run=self._run, job=self._job)
-        try:
-            self._pending.add(entry)
-        except OSError as error:
-            self._problem(path, error)
-        else:
-            self._put(path, text)
+        self._pending.add(entry)
+        self._put(path, text)
 
     def _put(self, path: str, text: bytes) -> None:
         place = self._repository.folder / path
-        try:
-            with self._folders:
-                self._make_folders(place.parent)
-            write_file(place, text)
-            flush_folder(place.parent)
-        except OSError as error:
-            self._problem(path, error)
+        with self._folders:
+            self._make_folders(place.parent)
+        write_file(place, text)
+        flush_folder(place.parent)
 
     def _make_folders(self, folder: Path) -> None:
         """Make the folders of a file; none of them may be a link that leads elsewhere."""

@@ -18,7 +18,9 @@ from collector.store.names import command_files, folder_problem
 NONE: Final = "default"
 """What stands for the group of a device that is in none, or for a tag that it has not."""
 
-_WORD: Final = re.compile(r"\{([^{}]*)\}")
+WORD: Final = re.compile(r"\{([^{}]*)\}")
+"""A word of a template, without its braces."""
+
 _LONGEST: Final = 200  # bytes of what a word stands for; leaves room for the rest of the name
 _TROUBLE: Final = re.compile(r'[/\\:*?"<>|\x00]')  # what a file system, or git for Windows, refuses
 
@@ -75,13 +77,13 @@ def _words(device: Device) -> Mapping[str, str]:
 
 
 def _expand(template: str, words: Mapping[str, str]) -> str:
-    return _WORD.sub(lambda match: _safe(words.get(match[1]) or NONE), template)
+    return WORD.sub(lambda match: safe(words.get(match[1]) or NONE), template)
 
 
-def _safe(value: str) -> str:
+def safe(value: str) -> str:
     """Leave a value that can be a part of a file's name as it is; make others so, no two alike.
 
-    >>> _safe("r1.example.net"), _safe("züri-1"), _safe("../x"), _safe(".git")
+    >>> safe("r1.example.net"), safe("züri-1"), safe("../x"), safe(".git")
     ('r1.example.net', 'züri-1', '_._x-d6b96a97', '_git-4d0a4dff')
     """
     plain = _TROUBLE.sub("_", "".join(char if char.isprintable() else "_" for char in value))

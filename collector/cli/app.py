@@ -18,10 +18,12 @@ from collector.cli import (
     hostkeys,
     inventory,
     lab,
+    looking_back,
     platforms,
     report,
     run,
     schema,
+    stale,
     stored,
     verify,
 )
@@ -56,6 +58,11 @@ app = typer.Typer(
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("runs")(stored.runs)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+app.command("history", epilog=looking_back.HISTORY)(looking_back.history)
+app.command("diff", epilog=looking_back.DIFF)(looking_back.diff)
+app.command("show", epilog=looking_back.SHOW)(looking_back.show)
+app.command("changes", epilog=looking_back.CHANGES)(looking_back.changes)
+app.command("stale", epilog=stale.EXAMPLES)(stale.stale)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("lab")(lab.lab)
 app.add_typer(inventory.app, name="inventory")

@@ -67,6 +67,14 @@ def tell(line: str) -> None:
         sys.stderr.flush()
 
 
+def data_on_terminal() -> bool:
+    """Tell whether a person watches standard output."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 def on_terminal() -> bool:
     """Tell whether a person watches standard error."""
     try:
@@ -76,6 +84,10 @@ def on_terminal() -> bool:
 
 
 def coloured() -> bool:
-    """Tell whether colours may go to standard error (https://no-color.org)."""
-    plain = os.environ.get("NO_COLOR", "") or os.environ.get("TERM") == "dumb"
-    return on_terminal() and not plain
+    """Tell whether colours may go to standard error."""
+    return on_terminal() and not colourless()
+
+
+def colourless() -> bool:
+    """Tell whether a person wants no colours, wherever (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR", "")) or os.environ.get("TERM") == "dumb"

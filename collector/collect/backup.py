@@ -68,7 +68,8 @@ class Backup:
         part = self._parts.get(result.device.platform)
         if self._history is not None and part is not None:
             seen = await self._conceal(result) if self._conceal.keep_raw else result
-            result = replace(result, change=(await self._history.keep(seen, part)).change)
+            kept = await self._history.keep(seen, part)
+            result = replace(result, change=kept.change, backup_files=kept.backup_files)
         return await self._writer.write(result)
 
     async def commit(self, tally: Tally, ending: Ending) -> None:

@@ -5,6 +5,7 @@ The rest of the program needs `RunWriter` and the readers; the modules of this r
 
 from collector.store.history import last_good_sizes
 from collector.store.journal import read_journal
+from collector.store.last_good import LastGood, count_last_good, last_good
 from collector.store.manifest import read_manifest
 from collector.store.past import PastRun, find_run, latest_run, newest_first, past_run, read_run
 from collector.store.rows import (
@@ -16,6 +17,7 @@ from collector.store.rows import (
     RunFile,
     RunHeader,
 )
+from collector.store.shelf import stored_output
 from collector.store.verification import Finding, Kind, Verification
 from collector.store.writer import RunWriter
 
@@ -25,6 +27,7 @@ __all__ = [
     "DeviceRow",
     "Finding",
     "Kind",
+    "LastGood",
     "Manifest",
     "PastRun",
     "RunEnd",
@@ -32,7 +35,9 @@ __all__ = [
     "RunHeader",
     "RunWriter",
     "Verification",
+    "count_last_good",
     "find_run",
+    "last_good",
     "last_good_sizes",
     "latest_run",
     "newest_first",
@@ -40,4 +45,5 @@ __all__ = [
     "read_journal",
     "read_manifest",
     "read_run",
+    "stored_output",
 ]

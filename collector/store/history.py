@@ -44,7 +44,7 @@ def _sizes(run: Path, missing: Mapping[str, Collection[str]]) -> Iterator[tuple[
     present = [device for device in missing if os.path.isdir(run / DEVICES / device)]
     if not present:
         return
-    files = _files(run)
+    files = output_files(run)
     for device in present:
         for command in sorted(missing[device]):
             for file in sorted(files.get(command, ())):
@@ -53,7 +53,7 @@ def _sizes(run: Path, missing: Mapping[str, Collection[str]]) -> Iterator[tuple[
                     yield device, command, size
 
 
-def _files(run: Path) -> Mapping[str, Collection[str]]:
+def output_files(run: Path) -> Mapping[str, Collection[str]]:
     """Give what each command's file may be called: its platform decides, where they differ.
 
     Empty for a run whose head cannot be read: it proves nothing.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+_RUN = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]+")
 _OUTSIDE = re.compile(r"[^A-Za-z0-9.-]+")
 _LONGEST_STEM = 200  # bytes; leaves room for ".txt" and a suffix of other programs under 255
 _LONGEST_FOLDER = 255  # bytes: what one path component may have on Linux and macOS
@@ -25,6 +26,21 @@ def run_name(started: datetime, token: str) -> str:
     '20260301T070509Z-1f9c3a'
     """
     return f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{token}"
+
+
+def run_time(name: str) -> datetime | None:
+    """Say when the run of that name was started; None where it is no name of a run.
+
+    >>> run_time("20260301T070509Z-1f9c3a").isoformat()
+    '2026-03-01T07:05:09+00:00'
+    >>> run_time("copy-of-20260301T070509Z-1f9c3a"), run_time("20261301T070509Z-1f9c3a")
+    (None, None)
+    """
+    found = _RUN.fullmatch(name)
+    try:
+        return datetime.strptime(found[1] + "Z", "%Y%m%dT%H%M%S%z") if found else None
+    except ValueError:
+        return None
 
 
 def command_files(commands: Sequence[str]) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ DeviceRow = TypedDict(
         "ssh_profile": str | None,
         "algorithms": AlgorithmsRow | None,
         "change": NotRequired[str | None],  # None: no history is kept of the device
+        "backup_files": NotRequired[list[str]],  # below configs/; none where it is not good
         "commands": list[CommandRow],
     },
 )
@@ -234,6 +235,7 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
         "ssh_profile": _profile(result),
         "algorithms": _algorithms(result.algorithms),
         "change": result.change.value if result.change else None,
+        "backup_files": list(result.backup_files),
         "commands": [
             _command_row(command, kept)
             for command, kept in zip(result.commands, stored, strict=True)

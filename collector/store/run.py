@@ -1,8 +1,9 @@
 """A run folder while it is being written: journal, files, and the link to the newest run.
 
 Owns the order in which things reach the disk: a device's files, then its journal line; all lines,
-then the manifest; the manifest, then ``latest``. So nothing on disk ever names what is not there.
-Every method blocks; ``store`` may be called from several threads. Refuses to know of asyncio.
+then the manifest; the manifest, then ``latest`` and what the output folder says of good backups. So
+nothing on disk ever names what is not there. Every method blocks; ``store`` may be called from
+several threads. Refuses to know of asyncio.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collector.errors import Exit, StorageError
 from collector.model import DeviceResult, Fault, FaultClass, Phase, Status
 from collector.store.files import cause, flush_folder, point_link, remedy
 from collector.store.folder import RunFolder, new_folder, old_folder
+from collector.store.last_good import LAST_GOOD, count_last_good
 from collector.store.manifest import write_manifest
 from collector.store.names import folder_problem
 from collector.store.outputs import (
@@ -101,14 +103,17 @@ class OpenRun:
         return kept.result
 
     def end(self, end: RunEnd) -> Path:
-        """Write the manifest, and point ``latest`` here unless the run was interrupted.
+        """Write the manifest, point ``latest`` here unless the run was interrupted, and count what
+        is good among the last good ones.
+
 
         Raises `StorageError` at the very end when anything of the run could not be written.
         """
         self._record_again()
         try:
             manifest = self._write_manifest(end)
-            if not end.interrupted and not self._point_latest():
+            pointed = end.interrupted or self._point_latest()
+            if not self._count_last_good() or not pointed:
                 self._write_manifest(end)
         except OSError as error:
             line = _line(f"cannot write the manifest of {self.folder}", error)
@@ -161,6 +166,15 @@ class OpenRun:
             flush_folder(latest.parent)
         except OSError as error:
             self.problems.add(f"could not be pointed at this run: {cause(error, latest)}")
+            return False
+        return True
+
+    def _count_last_good(self) -> bool:
+        output = self.folder.parent.parent
+        try:
+            count_last_good(output, self.folder)
+        except OSError as error:
+            self.problems.add(f"could not be written: {cause(error, output / LAST_GOOD)}")
             return False
         return True
 

@@ -23,20 +23,20 @@ _HUNK: Final = re.compile(rb"(@@ [^@]* @@)(.*)", re.DOTALL)
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
-def show(lines: Iterable[DiffLine], *, terminal: bool) -> Iterator[bytes]:
-    r"""Yield each line as it is to be printed; on a ``terminal`` coloured and harmless.
+def show(lines: Iterable[DiffLine], *, terminal: bool, coloured: bool = True) -> Iterator[bytes]:
+    r"""Yield each line as it is to be printed; on a ``terminal`` harmless, and ``coloured`` or not.
 
     >>> added = DiffLine(kind=DiffKind.ADDED, text=b"+banner \x1b[2J\n")
     >>> list(show([added], terminal=True))
     [b'\x1b[32m+banner \\x1b[2J\x1b[0m\n']
     """
     for line in lines:
-        yield _coloured(line) if terminal else line.text
+        yield _shown(line, coloured=coloured) if terminal else line.text
 
 
-def _coloured(line: DiffLine) -> bytes:
+def _shown(line: DiffLine, *, coloured: bool) -> bytes:
     text = _CONTROL.sub(_told, line.text.removesuffix(b"\n"))
-    colour = _COLOURS.get(line.kind)
+    colour = _COLOURS.get(line.kind) if coloured else None
     if colour is None:
         return text + b"\n"
     if line.kind is DiffKind.HUNK and (parts := _HUNK.fullmatch(text)):

@@ -32,6 +32,11 @@ async def test_a_backup_is_told_in_manifest_summary_and_commit(lab: Lab, tmp_pat
         "r2": "new",
         "refusing": "failed",
     }
+    assert {row["name"]: row["backup_files"] for row in told["devices"]} == {
+        "r1": ["r1.cfg"],
+        "r2": ["r2.cfg"],
+        "refusing": [],
+    }
     assert {word: count for word, count in told["changes"].items() if count} == {
         "new": 2,
         "failed": 1,

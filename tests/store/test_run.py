@@ -115,6 +115,7 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "ssh_profile": "default",
                 "algorithms": None,
                 "change": None,
+                "backup_files": [],
                 "commands": [
                     {
                         "command": "show version",
