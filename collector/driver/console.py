@@ -35,7 +35,7 @@ PROBE_LINES: Final = 3
 """Lines of blanks that must be answered exactly: of 60,000 outputs that were made to mislead, one
 happened to hold two such answers at the moment at which they were due."""
 RETURNS: Final = (3, 6)
-"""Returns sent where nothing is echoed, as many as are drawn; a slow device is to answer all of them
+"""Returns sent where nothing is echoed, a random number; a slow device is to answer all of them
 within the last look at a session."""
 NOT_AGAIN: Final = 2 * PROBE_LINES
 """Lines for which a length of blanks is not used again: a late answer must not fit a new line."""
