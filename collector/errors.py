@@ -30,6 +30,7 @@ class Exit(IntEnum):
     ALL_FAILED = 4
     BREAKER = 5
     STORAGE = 6
+    UNTOLD = 7
     LOCKED = 75
     HANGUP = 129
     INTERRUPTED = 130

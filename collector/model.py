@@ -66,6 +66,15 @@ class Redact(StrEnum):
     FINGERPRINT = "fingerprint"
 
 
+class Event(StrEnum):
+    """What a hook is called for: the end of a run, and what it found of devices."""
+
+    RUN_FINISHED = "run_finished"
+    DEVICE_CHANGED = "device_changed"
+    DEVICE_FAILED = "device_failed"
+    DEVICE_RECOVERED = "device_recovered"
+
+
 class DiffKind(StrEnum):
     """What a line of a difference is; `DiffLine` holds one."""
 
@@ -86,6 +95,20 @@ class DiffLine:
 
     kind: DiffKind
     text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What is different in a device's configuration, in short.
+
+    Lines added and removed, the sections that enclose them, and the difference itself as text,
+    cut where it is long. No secret is in the sections and the text.
+    """
+
+    added: int
+    removed: int
+    sections: tuple[str, ...] = ()
+    text: str = ""
 
 
 class Phase(StrEnum):

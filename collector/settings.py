@@ -14,16 +14,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Discriminator,
     Field,
     StrictBool,
     Tag,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from collector.document import (
@@ -47,7 +50,7 @@ from collector.document.keys import (
     Word,
 )
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
+from collector.model import Event, HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
 
 PREFIX: Final = "COLLECTOR_"
 CONFIG: Final = "COLLECTOR_CONFIG"
@@ -104,6 +107,25 @@ class Backups:
     fingerprint_key: str | Mapping[str, Any] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Who is told of events: a program that is started, or a web server that is asked.
+
+    One of ``command`` and ``webhook`` is given. ``webhook`` and ``headers`` hold texts with
+    ``${VAR}``, or the sources of secrets as they are written. ``environment`` names the variables
+    that a program is given besides a few harmless ones; ``timeout`` is in seconds.
+    """
+
+    events: frozenset[Event]
+    command: tuple[str, ...] = ()
+    webhook: str | Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str | Mapping[str, Any] | None] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    environment: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
 _BUILT_IN: Final = {"backup": Job(name="backup", commands="backup", backup=True)}
 _BACKUPS: Final = Backups()
 
@@ -114,6 +136,7 @@ class Settings:
 
     ``platforms`` are the user's own as written; ``document`` knows their places. ``output_limit``
     is in bytes a command, ``suspect_below`` a share of the last good copy's bytes.
+    ``summary_files`` and ``metrics_file`` are written at the end of a run.
     """
 
     inventory: Path = Path("inventory/lab.yaml")
@@ -130,6 +153,9 @@ class Settings:
     output_limit: int = OUTPUT_LIMIT
     suspect_below: float = SUSPECT_BELOW
     backups: Backups = _BACKUPS
+    hooks: tuple[Hook, ...] = ()
+    summary_files: tuple[Path, ...] = ()
+    metrics_file: Path | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -156,6 +182,8 @@ def load_settings(
     document.forgive(("host_keys",), tuple(HostKeys))
     for job in _section(document.data, "jobs"):
         document.forgive(("jobs", job, "redact"), tuple(Redact))
+    for place in range(len(_list(document.data, "hooks"))):
+        document.forgive_key(("hooks", place, "on"))
     layers = [*_environment(environ), *_flags(overrides)]
     data, origins = _merged(document.data, layers)
     problems = list(_slips(environ))
@@ -164,8 +192,9 @@ def load_settings(
         keys = _Keys.model_validate(data)
     except ValidationError as error:
         wrong += complaints(error.errors(include_url=False), _schema())
-    problems += [f"{origins[c.loc]}: {c.message}" for c in wrong if c.loc in origins]
-    problems += document.problems(c for c in wrong if c.loc not in origins)
+    elsewhere = [(origin, c) for c in wrong if (origin := _origin(c.loc, origins))]
+    problems += [f"{origin}: {c.message}" for origin, c in elsewhere]
+    problems += document.problems(c for c in wrong if not _origin(c.loc, origins))
     if problems:
         raise InputError(*problems)
     return _settings(keys, origins, document)
@@ -355,6 +384,83 @@ class _BackupKeys(Closed):
     )
 
 
+def url_problem(url: str) -> str:
+    """Say why a URL is none that a webhook may have, without repeating it; empty where it may.
+
+    >>> url_problem("https://chat.example.net/hooks/x"), url_problem("ftp://example.net/")
+    ('', 'expected a URL with http:// or https:// and a host')
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "expected a URL with http:// or https:// and a host"
+    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[!-~]+", url):
+        return "expected a URL with http:// or https:// and a host"
+    if parts.username is not None or parts.password is not None:
+        return "expected a URL without a user and a password: a header can have a secret"
+    return ""
+
+
+def _url(given: str | SourceKeys | None) -> str | SourceKeys | None:
+    if isinstance(given, str) and "${" not in given and (problem := url_problem(given)):
+        raise ValueError(problem)
+    return given
+
+
+def _summary_file(text: str) -> str:
+    if Path(text).suffix not in {".md", ".json"}:
+        raise ValueError("expected a file that ends in .md or .json")
+    return text
+
+
+def _nothing(value: object) -> object:
+    """A list with nothing below it, all lines commented out, is an empty one."""
+    return [] if value is None else value
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("expected the name of an environment variable")
+    return name
+
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VariableName = Annotated[str, AfterValidator(_variable)]
+_SummaryFile = Annotated[Word, AfterValidator(_summary_file)]
+
+
+class _HookKeys(Closed):
+    on: Annotated[list[Event], Field(min_length=1)] = Field(description="the events to be told of")
+    command: Annotated[list[Word], Field(min_length=1)] | None = Field(
+        None, description="a program and its arguments; the event is its standard input, as JSON"
+    )
+    webhook: Annotated[Secret, AfterValidator(_url)] = Field(
+        None, description="the URL that the event is posted to, as JSON, or the source of one"
+    )
+    headers: dict[str, Secret] = Field(
+        {}, description="of the webhook: texts with ${VAR}, or the sources of secrets"
+    )
+    environment: list[_VariableName] = Field(
+        [], description="the variables that the program is given besides PATH, HOME and the like"
+    )
+    timeout: Seconds = Field(
+        Hook(events=frozenset()).timeout, description="seconds for one call of it"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.command is None) == (self.webhook is None):
+            raise ValueError("expected one of command and webhook")
+        if self.command is None and self.environment:
+            raise ValueError("expected environment beside a command only")
+        if self.webhook is None and self.headers:
+            raise ValueError("expected headers beside a webhook only")
+        if not all(map(_HEADER.fullmatch, self.headers)):
+            raise ValueError("expected names of HTTP headers in headers")
+        return self
+
+
 class _Keys(Closed):
     inventory: Word = Field("inventory/lab.yaml", description="the inventory file")
     output: Word = Field("output", description="the folder that runs are stored in")
@@ -374,6 +480,15 @@ class _Keys(Closed):
         {}, description="platforms of your own"
     )
     backups: Annotated[_BackupKeys, Section] = _BackupKeys()
+    hooks: Annotated[list[_HookKeys], BeforeValidator(_nothing)] = Field(
+        [], description="who is told of what a run has found"
+    )
+    summary_files: Annotated[list[_SummaryFile], BeforeValidator(_nothing)] = Field(
+        [], description="written at the end of a run: Markdown (.md) or JSON (.json)"
+    )
+    metrics_file: str = Field(
+        "", description="written at the end of a job, for Prometheus; empty: none"
+    )
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
     )
@@ -399,7 +514,8 @@ def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
         ("backups",): _BackupKeys,
         ("backups", "push"): _PushKeys,
     }
-    unset = {*sections, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
+    lists = {("hooks",), ("summary_files",)}
+    unset = {*sections, *lists, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
     leaves: dict[Loc, Mapping[str, Any]] = {
         (key,): part for key, part in top.items() if (key,) not in unset
     }
@@ -484,6 +600,11 @@ def _merged(
     return merged, origins
 
 
+def _origin(loc: Loc, origins: Mapping[Loc, str]) -> str:
+    """Say what a value that is not the file's was given by; also one in a list of them."""
+    return origins.get(loc, "") or origins.get(loc[:1], "")
+
+
 def _undefined_job(data: Mapping[str, Any]) -> Iterator[Complaint]:
     job, jobs = data.get("job"), data.get("jobs")
     known = {*_BUILT_IN, *(jobs if isinstance(jobs, dict) else ())}
@@ -500,6 +621,12 @@ def _unkeyed_jobs(data: Mapping[str, Any]) -> Iterator[Complaint]:
             yield Complaint(loc=("jobs", name, "redact"), message=message)
 
 
+def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
+    """Return a list of what is not checked yet; an empty one for what is none."""
+    part = data.get(key)
+    return part if isinstance(part, list) else []
+
+
 def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return a part of what is not checked yet; an empty one for what is no mapping."""
     part = data.get(key)
@@ -509,11 +636,14 @@ def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Settings:
     folder = Path(document.name).parent
 
-    def path(key: str) -> Path:
+    def placed(key: str, given: str) -> Path:
         # Unlike Path.expanduser, it leaves an unknown ~user as it is.
-        given = Path(os.path.expanduser(getattr(keys, key)))
+        expanded = Path(os.path.expanduser(given))
         in_file = key in document.data and (key,) not in origins
-        return folder / given if in_file else given
+        return folder / expanded if in_file else expanded
+
+    def path(key: str) -> Path:
+        return placed(key, getattr(keys, key))
 
     jobs = {name: _job(name, job) for name, job in keys.jobs.items()}
     return Settings(
@@ -531,12 +661,26 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         output_limit=keys.output_limit,
         suspect_below=keys.suspect_below,
         backups=_backups(keys.backups),
+        hooks=tuple(map(_hook, keys.hooks)),
+        summary_files=tuple(placed("summary_files", each) for each in keys.summary_files),
+        metrics_file=path("metrics_file") if keys.metrics_file else None,
         document=document,
     )
 
 
 def _secret(given: str | SourceKeys | None) -> str | Mapping[str, Any] | None:
     return given.model_dump(exclude_none=True) if isinstance(given, SourceKeys) else given
+
+
+def _hook(keys: _HookKeys) -> Hook:
+    return Hook(
+        events=frozenset(keys.on),
+        command=tuple(keys.command or ()),
+        webhook=_secret(keys.webhook),
+        headers=MappingProxyType({name: _secret(given) for name, given in keys.headers.items()}),
+        environment=tuple(keys.environment),
+        timeout=keys.timeout,
+    )
 
 
 def _backups(keys: _BackupKeys) -> Backups:

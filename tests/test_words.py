@@ -30,6 +30,7 @@ WRITTEN: dict[type[StrEnum], str] = {
     model.SshProfile: "docs/credentials.md",
     model.Step: "docs/doctor.md",
     model.Redact: "docs/volatile-and-secrets.md",
+    model.Event: "docs/telling.md",
 }
 
 # Never written by anyone: on their way to a view.

@@ -85,6 +85,10 @@ class Document:
         if self.text(loc) in words:
             self._flaws = tuple(flaw for flaw in self._flaws if flaw[1].loc != loc)
 
+    def forgive_key(self, loc: Loc) -> None:
+        """Take a key for text after all: what is at ``loc`` has no other key that it could be."""
+        self._flaws = tuple(f for f in self._flaws if not (f[1].at_key and f[1].loc == loc))
+
     def refuse(self, complaints: Iterable[Complaint] = ()) -> None:
         """Raise InputError with all flaws and complaints at once, if there are any."""
         if lines := self.problems(complaints):

@@ -17,6 +17,7 @@ from collector.document.places import Loc, dotted
 
 _SECRETS: Final = frozenset(
     {"credentials", "password", "enable", "passphrase", "secret", "token", "remote"}
+    | {"webhook", "headers"}
 )
 _SHOWN: Final = 60
 

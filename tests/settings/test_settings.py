@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.errors import InputError
-from collector.model import HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
+from collector.model import Event, HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
 from collector.settings import (
     Backups,
     Job,
@@ -373,3 +373,89 @@ def test_what_backups_may_not_be(path: Path, text: str, complaint: str) -> None:
     assert problem.startswith("1:")
     assert "pw@" not in problem
     assert "token@" not in problem
+
+
+HOOKS = """
+hooks:
+- on: [run_finished]
+  command: [bin/notify, a]
+  environment: [MAIL_TO]
+- {on: [device_failed, device_recovered], webhook: "https://x/y", headers: {A: "${B}"}, timeout: 5}
+- on: [device_changed]
+  webhook: {file: secret}
+summary_files: [a.md, b/c.json]
+metrics_file: m.prom
+"""
+
+
+def test_who_is_told_of_what(path: Path) -> None:
+    settings = load(path, HOOKS)
+    program, server, secret = settings.hooks
+    assert program.events == {Event.RUN_FINISHED}
+    assert (program.command, program.environment) == (("bin/notify", "a"), ("MAIL_TO",))
+    assert program.timeout == 30
+    assert (server.webhook, dict(server.headers), server.timeout) == (
+        "https://x/y",
+        {"A": "${B}"},
+        5,
+    )
+    assert secret.webhook == {"file": "secret"}
+    assert settings.summary_files == (path.parent / "a.md", path.parent / "b/c.json")
+    assert settings.metrics_file == path.parent / "m.prom"
+    given = {"summary_files": Override(value=["x.md"], label="--summary-file"), "metrics_file": "y"}
+    over = load(path, HOOKS, {}, given)
+    assert (over.summary_files, over.metrics_file) == ((Path("x.md"),), Path("y"))
+    assert "https" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("hooks: {}", "1:8: hooks: expected a list, found an empty mapping"),
+        ("hooks: [{on: [], command: [a]}]", "1:14: hooks[0].on: expected a list with at least one"),
+        ("hooks: [{on: [run_finishd], command: [a]}]", "did you mean 'run_finished'?"),
+        ("hooks: [{on: [run_finished]}]", "1:9: hooks[0]: expected one of command and webhook"),
+        ("hooks: [{on: [run_finished], command: a}]", "hooks[0].command: expected a list"),
+        (
+            "hooks: [{on: [run_finished], command: [a], headers: {A: b}}]",
+            "hooks[0]: expected headers beside a webhook only",
+        ),
+        (
+            "hooks: [{on: [run_finished], webhook: 'http://x/', environment: [A]}]",
+            "hooks[0]: expected environment beside a command only",
+        ),
+        (
+            "hooks: [{on: [run_finished], webhook: 'http://x/', headers: {A B: c}}]",
+            "hooks[0]: expected names of HTTP headers in headers",
+        ),
+        *(
+            (
+                f"hooks: [{{on: [run_finished], webhook: '{url}'}}]",
+                "1:39: hooks[0].webhook: expected a URL with",
+            )
+            for url in (
+                "ftp://x/hunter2",
+                "file:///hunter2",
+                "https:///hunter2",
+                "hunter2",
+                "http://[",
+            )
+        ),
+        (
+            "hooks: [{on: [run_finished], webhook: 'http://me:hunter2@x/'}]",
+            "expected a URL without a user and a password",
+        ),
+        ("summary_files: [x.txt]", "1:17: summary_files[0]: expected a file that ends in .md or"),
+    ],
+)
+def test_a_hook_that_makes_no_sense_is_refused(path: Path, text: str, problem: str) -> None:
+    (line,) = problems(path, text)
+    assert problem in line
+    assert "hunter2" not in line
+
+
+def test_a_summary_that_a_flag_names_is_told_by_the_flag(path: Path) -> None:
+    given = {"summary_files": Override(value=["x.txt"], label="--summary-file")}
+    assert problems(path, "", {}, given) == [
+        "--summary-file: expected a file that ends in .md or .json, found 'x.txt'"
+    ]
