@@ -9,6 +9,8 @@ from collector.backups.archive import Archive, Version
 from collector.backups.chronicle import Chronicle, Deed
 from collector.backups.comparing import compare
 from collector.backups.difference import difference
+from collector.backups.editing import edit
+from collector.backups.editing import joined as joined_edits
 from collector.backups.history import CONFIGS, History, Part
 from collector.backups.moments import age, moment
 from collector.backups.ownership import Ownership
@@ -38,6 +40,8 @@ __all__ = [
     "Rules",
     "compare",
     "difference",
+    "edit",
+    "joined_edits",
     "redact",
     "redact_cut",
 ]

@@ -145,6 +145,11 @@ class History:
         await self._in_thread(self._pending.clear)
         return commit
 
+    async def versions(self, paths: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
+        """Give the files of the last commit that were there before it: as they were, and are."""
+        with _told(self._repository.folder):
+            return await self._repository.versions(paths)
+
     async def push(self) -> None:
         """Push what the remote has not got, where one is named; `StorageError` when it fails."""
         if self._settings.push.remote:

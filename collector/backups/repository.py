@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from pathlib import Path
@@ -113,6 +113,18 @@ class Repository:
             return None
         oid = found.out.decode().strip()
         return await self.git.do("cat-file", "--filters", f"--path={path}", oid)
+
+    async def versions(self, paths: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
+        """Read files of the last commit and of the one before; what is in one alone is left out."""
+        names = [f"{rev}:{path}" for path in paths for rev in ("HEAD^", "HEAD")]
+        listed = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+        texts = list(_objects(await self.git.do("cat-file", "--batch", stdin=listed)))
+        pairs = zip(paths, texts[::2], texts[1::2], strict=True)
+        return {
+            path: (before, after)
+            for path, before, after in pairs
+            if before is not None and after is not None
+        }
 
     async def keep_edit(self, path: str) -> str:
         """Keep a file of the working tree as an object of git; gives its name, empty where gone."""
@@ -251,6 +263,25 @@ def _state(status: bytes) -> State:
 
 # Fields before the path: of an ordinary change, of one that is unmerged, of a file that is new.
 _FIELDS: Final = {"1": 7, "u": 9, "?": 0}
+
+
+def _objects(said: bytes) -> Iterator[bytes | None]:
+    r"""Read what ``git cat-file --batch`` says; None for what there is not.
+
+    >>> list(_objects(b"HEAD^:r1.cfg missing\n0a1b blob 2\na\n\n"))
+    [None, b'a\n']
+    """
+    place = 0
+    while place < len(said):
+        end = said.index(b"\n", place)
+        words = said[place:end].split(b" ")
+        place = end + 1
+        if words[-2:-1] == [b"blob"]:
+            size = int(words[-1])
+            yield said[place : place + size]
+            place += size + 1
+        else:
+            yield None
 
 
 def _names(listed: bytes) -> Sequence[str]:
