@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from collector.cli.options import (
 )
 from collector.cli.streams import coloured, on_terminal, standard_output, tell
 from collector.errors import Exit, InputError
+from collector.model import Event
 from collector.views import Format, make_view
 
 if TYPE_CHECKING:
@@ -109,6 +111,18 @@ def run(  # noqa: PLR0913 - a parameter is a flag
             "--accept-smaller", help="Believe configurations far smaller than the last good ones."
         ),
     ] = False,
+    summary_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--summary-file",
+            metavar="FILE",
+            help="Write a summary of the run: Markdown (.md) or JSON (.json). May be repeated.",
+        ),
+    ] = None,
+    metrics_file: Annotated[
+        str | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus."),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +165,8 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     _check_one([flag for flag, value in given.items() if value])
     if resume and limit:
         raise InputError("--resume and --limit: a run is resumed as it was started, or not at all")
+    if metrics_file and command:
+        raise InputError("--metrics-file and --command: metrics are of jobs")
     flags = {
         "--inventory": ("inventory", inventory),
         "--output": ("output", output),
@@ -160,6 +176,8 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--max-runtime": ("timeouts.run", max_runtime),
         "--max-failures": ("max_failures", max_failures),
         "--accept-smaller": ("suspect_below", 0.0 if accept_smaller else None),
+        "--summary-file": ("summary_files", summary_file),
+        "--metrics-file": ("metrics_file", metrics_file),
     }
     settings = _settings(config, flags)
     if resume or failed_of:
@@ -261,6 +279,16 @@ def _show_plan(plan: Plan, shape: Format | None) -> None:
     standard_output().write_text(text)
     for device in plan.idle:
         tell(f"{device.name}: skipped: job {plan.job!r} has no command for {device.platform}")
+    _show_hooks(plan)
+
+
+def _show_hooks(plan: Plan) -> None:
+    """Say who would be told of what; a webhook's URL may be a secret, its place is not."""
+    hooks = () if plan.selection.get("commands") else plan.settings.hooks
+    for place, hook in enumerate(hooks):
+        events = ", ".join(event for event in Event if event in hook.events)
+        called = shlex.join(hook.command) if hook.command else "a webhook"
+        tell(f"hooks[{place}]: {log.one_line(called)}: on {events}")
 
 
 def _log_stream(wish: Wish) -> log.LineStream:

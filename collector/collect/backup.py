@@ -8,8 +8,10 @@ begun. Refuses to know what a change is and how git is driven.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -19,11 +21,14 @@ from collector.collect.ending import Ending
 from collector.collect.plan import Plan
 from collector.collect.tally import Tally
 from collector.errors import StorageError
-from collector.model import DeviceResult, Status
+from collector.model import Change, Device, DeviceResult, Edit, Status
 
 if TYPE_CHECKING:
     from collector.backups import History, Part
     from collector.store import RunWriter
+
+EDITS: Final = 200
+"""Devices of which it is said what is different in them; of the others it is in the history."""
 
 COMMITTING: Final = 10.0  # seconds after the end of a run; a second signal ends all at once
 
@@ -34,16 +39,20 @@ class Backup:
     """The writer of a run's results, which keeps the backups before a result is recorded.
 
     ``made`` is the commit, empty when there was none to make, None where no history is kept.
-    ``problems`` are lines about what could not be kept.
+    ``edits`` say in short what is different in the devices that have changed, as far as `commit`
+    was to find out. ``problems`` are lines about what could not be kept.
     """
 
     def __init__(self, writer: RunWriter, conceal: Concealment) -> None:
         self.made: str | None = None
+        self.edits: Mapping[str, Edit] = {}
         self.problems: list[str] = []
         self._writer = writer
         self._conceal = conceal
         self._history: History | None = None
         self._parts: dict[str, Part] = {}
+        self._changed: list[Device] = []
+        self._plan: Plan | None = None
 
     @classmethod
     @asynccontextmanager
@@ -55,6 +64,7 @@ class Backup:
         What a run keeps raw, in its own folder only, is concealed here on its way to the history.
         """
         backup = cls(writer, conceal)
+        backup._plan = plan
         if plan.kept:
             await backup._open(plan, ending)
         try:
@@ -70,9 +80,11 @@ class Backup:
             seen = await self._conceal(result) if self._conceal.keep_raw else result
             kept = await self._history.keep(seen, part)
             result = replace(result, change=kept.change, backup_files=kept.backup_files)
+            if result.change in {Change.CHANGED, Change.SECRET_ONLY}:
+                self._changed.append(result.device)
         return await self._writer.write(result)
 
-    async def commit(self, tally: Tally, ending: Ending) -> None:
+    async def commit(self, tally: Tally, ending: Ending, *, with_edits: bool = False) -> None:
         """Commit what has changed, and push it; never raises for what goes wrong."""
         history = self._history
         if history is None:
@@ -86,7 +98,50 @@ class Backup:
             self._problem(f"{error} (kept in the files: the next run commits it)")
         except TimeoutError:
             self._problem("the backups were not committed in time: the next run does it")
+        if self.made and with_edits:
+            # What cannot be found out is not told: it is in the history.
+            with contextlib.suppress(StorageError, TimeoutError):
+                async with ending.grace(COMMITTING):
+                    self.edits = await self._edits(history)
         await self._push(history, ending)
+
+    async def _edits(self, history: History) -> Mapping[str, Edit]:
+        """Say what the commit has changed in each device; in a thread, for texts may be large."""
+        from collector.backups import backup_files
+
+        if self._plan is None:
+            return {}
+        template = self._plan.settings.backups.path
+        paths = {
+            device.name: [
+                file.path
+                for file in backup_files(template, device, self._plan.kept[device.platform])
+            ]
+            for device in self._changed[:EDITS]
+        }
+        versions = await history.versions([path for files in paths.values() for path in files])
+        return await asyncio.to_thread(self._compared, paths, versions)
+
+    def _compared(
+        self,
+        paths: Mapping[str, Sequence[str]],
+        versions: Mapping[str, tuple[bytes, bytes]],
+    ) -> Mapping[str, Edit]:
+        from collector.backups import edit, joined_edits
+
+        assert self._plan is not None
+        edits: dict[str, Edit] = {}
+        for device in self._changed[:EDITS]:
+            rules = self._parts[device.platform].rules
+            openers = self._plan.platforms[device.platform].section_lines
+            found = [
+                edit(*versions[path], label=path, rules=rules, openers=openers)
+                for path in paths[device.name]
+                if path in versions
+            ]
+            if found:
+                edits[device.name] = joined_edits(found)
+        return edits
 
     async def _push(self, history: History, ending: Ending) -> None:
         if ending.signal is not None:

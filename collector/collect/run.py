@@ -22,6 +22,7 @@ from collector.collect.backup import Backup
 from collector.collect.concealment import concealment, key_specs
 from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
+from collector.collect.notice import Notice, hook_specs
 from collector.collect.plan import (
     Plan,
     Tie,
@@ -160,15 +161,18 @@ async def execute(
                 )
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
+                notice = Notice(plan, credentials, conceal)
                 async with Backup.begun(plan, writer, conceal, ending) as backup:
                     delivery = Delivery(conceal.writer(backup), tally, ending)
                     await delivery.deliver(shown, conceal.observer(observe), plan.total)
                     tally.given_up = breaker.opened
-                    await backup.commit(tally, ending)
-                    duration = time.monotonic() - started
-                    return await _finish(
-                        writer, tally, ending, duration, backup, unseen=delivery.problem
+                    await backup.commit(tally, ending, with_edits=notice.is_wanted)
+                    outcome = await _finish(
+                        *(writer, tally, ending, backup, notice),
+                        duration=time.monotonic() - started,
+                        unseen=delivery.problem,
                     )
+                    return await _told(outcome, notice, ending, redact)
 
 
 def credentials_of(plan: Plan) -> Credentials:
@@ -179,10 +183,14 @@ def credentials_of(plan: Plan) -> Credentials:
     """
     from collector.credentials import Credentials
 
-    specs = {**plan.inventory.credentials, **key_specs(plan.settings, _job(plan))}
+    specs = {
+        **plan.inventory.credentials,
+        **key_specs(plan.settings, _job(plan)),
+        **hook_specs(plan),
+    }
     credentials = Credentials(specs, os.environ)
     credentials.check(_names_of(plan))
-    concealment(_job(plan), plan.platforms, credentials)
+    Notice(plan, credentials, concealment(_job(plan), plan.platforms, credentials))
     return credentials
 
 
@@ -212,9 +220,10 @@ async def _finish(
     writer: RunWriter,
     tally: Tally,
     ending: Ending,
-    duration: float,
     backup: Backup,
+    notice: Notice,
     *,
+    duration: float,
     unseen: str,
 ) -> RunOutcome:
     """Write the manifest; what could not be stored changes the exit status, not the summary.
@@ -233,6 +242,7 @@ async def _finish(
         commit=backup.made,
     )
     manifest: Path | None = None
+    await notice.announced(writer, tally, end, backup.edits)
     remarks = [*tally.remarks(ending), *unkept]
     try:
         manifest = await writer.finish(end)
@@ -249,6 +259,21 @@ async def _finish(
         remarks=tuple(remarks),
         changes=None if backup.made is None else {each: tally.changes[each] for each in Change},
         commit=backup.made or "",
+    )
+
+
+async def _told(
+    outcome: RunOutcome, notice: Notice, ending: Ending, redact: Redaction
+) -> RunOutcome:
+    """Tell of the run; that somebody could not be told is no run that is well."""
+    untold = [redact.text(line) for line in await notice.told(outcome.exit_status, ending)]
+    if not untold:
+        return outcome
+    is_well = outcome.exit_status is Exit.OK
+    return replace(
+        outcome,
+        remarks=(*outcome.remarks, *untold),
+        exit_status=Exit.UNTOLD if is_well else outcome.exit_status,
     )
 
 
@@ -313,7 +338,8 @@ def _job(plan: Plan) -> Job | None:
 
 
 def _names_of(plan: Plan) -> frozenset[str]:
-    return _names(plan.assignments) | key_specs(plan.settings, _job(plan)).keys()
+    named = {**key_specs(plan.settings, _job(plan)), **hook_specs(plan)}
+    return _names(plan.assignments) | named.keys()
 
 
 def _names(assignments: Iterable[Assignment]) -> frozenset[str]:

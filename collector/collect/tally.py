@@ -8,12 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from collector.collect.ending import Ending
 from collector.errors import Exit
-from collector.model import Change, DeviceResult, FaultClass, Status
+from collector.model import Change, Device, DeviceResult, FaultClass, Status
 
 _BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """What is remembered of a device that is ok."""
+
+    device: Device
+    started: datetime
+    change: Change | None
 
 
 @dataclass(slots=True)
@@ -25,6 +35,7 @@ class Tally:
 
     totals: Counter[Status] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
+    good: list[Good] = field(default_factory=list)
     failures: list[DeviceResult] = field(default_factory=list)
     breaker: bool = False
     given_up: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -34,7 +45,9 @@ class Tally:
         self.totals[result.status] += 1
         if result.change is not None:
             self.changes[result.change] += 1
-        if result.status is not Status.OK:
+        if result.status is Status.OK:
+            self.good.append(Good(result.device, result.started, result.change))
+        else:
             self.failures.append(_without_outputs(result))
         if result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER:
             self.breaker = True
