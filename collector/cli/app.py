@@ -45,8 +45,8 @@ Examples:
 
 \b
 Exit status: 0 all devices good, 1 internal error, 2 usage or configuration, 3 some devices failed
-or partial, 4 all failed, 5 credential breaker opened, 6 storage, 75 another run holds the output
-folder, 129/130/143 interrupted."""
+or partial, 4 all failed, 5 credential breaker opened, 6 storage, 7 a hook failed, 75 another run
+holds the output folder, 129/130/143 interrupted."""
 
 app = typer.Typer(
     name="collector",
