@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import MappingProxyType
+from typing import cast
 
 from collector.collect import loop_factory
 from collector.lab import (
@@ -174,8 +175,7 @@ class _End(asyncio.Protocol):
         self._calling: asyncio.Task[object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own is no subclass
         if self._other is None:
             self._calling = self._loop.create_task(self._call())
 
