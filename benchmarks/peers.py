@@ -2,11 +2,12 @@
 
     python benchmarks/peers.py sweep|backup|big|wan|sick [--size 100] [--rounds 5] [--json FILE]
         [--ways collector,floor,...] [--packet 512] [--think 1] [--bytes 5000000]
-        [--sessions 1000] [--threads 100]
+        [--sessions 1000] [--threads 100] [--before FOLDER]
 
 The emulated fleet is a process of its own on other cores than the client's, and its CPU is told
-apart. Every round runs each way once, in turn, as a fresh process; ratios are taken within a round.
-The peers are the extra `bench`; one that is not installed is left out.
+apart. Every round runs each way once, in turn, as a fresh process; ratios are taken within a
+round. The peers are the extra `bench`; one that is not installed is left out. With ``--before`` our
+program as it is in another checkout is one more way.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet.devices import Devices, served
-from fleet.ways import WAYS
+from fleet.ways import WAYS, Peer
 from fleet.work import WORKS, Work, packed
 
-OURS, FLOOR, PEER = "collector", "floor", "nornir-netmiko"
+OURS, BEFORE, FLOOR, PEER = "collector", "before", "floor", "nornir-netmiko"
 PACKAGES = (
     *("network-command-collector", "scrapli", "asyncssh", "cryptography", "uvloop"),
     *("nornir", "netmiko", "paramiko", "nornir_netmiko", "nornir_scrapli", "ssh2-python"),
@@ -55,13 +56,17 @@ class Figures:
     bytes: int
 
 
-def measured(way: str, work: Work, fleet: Devices) -> Figures:
-    """Do the work once, in a fresh process."""
+def measured(way: str, work: Work, fleet: Devices, other: Path | None) -> Figures:
+    """Do the work once, in a fresh process; ``other``: the checkout that was before."""
+    environment = dict(os.environ)
+    if way == BEFORE:
+        environment["PYTHONPATH"] = str(other)
     before = fleet.cpu()
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        program = [sys.executable, str(Path(__file__).parent / "fleet" / "ways.py"), way]
+        program = [sys.executable, str(Path(__file__).parent / "fleet" / "ways.py")]
         ended = subprocess.run(
-            program,
+            [*program, OURS if way == BEFORE else way],
+            env=environment,
             input=packed(replace(work, host_key=fleet.host_key), fleet.ports, folder).encode(),
             capture_output=True,
             check=False,
@@ -72,7 +77,9 @@ def measured(way: str, work: Work, fleet: Devices) -> Figures:
     return Figures(lab_cpu=fleet.cpu() - before, **told)
 
 
-def rounds(work: Work, ways: Sequence[str], count: int) -> dict[str, list[Figures]]:
+def rounds(
+    work: Work, ways: Sequence[str], count: int, other: Path | None
+) -> dict[str, list[Figures]]:
     """Run the rounds; each begins with another way."""
     cores = sorted(os.sched_getaffinity(0))
     figures: dict[str, list[Figures]] = {way: [] for way in ways}
@@ -81,7 +88,7 @@ def rounds(work: Work, ways: Sequence[str], count: int) -> dict[str, list[Figure
         for number in range(count):
             shift = number % len(ways)
             for way in (*ways[shift:], *ways[:shift]):
-                figures[way].append(measured(way, work, fleet))
+                figures[way].append(measured(way, work, fleet, other))
                 _note(number, way, figures[way][-1], work)
     return figures
 
@@ -96,7 +103,7 @@ def table(work: Work, figures: Mapping[str, list[Figures]]) -> str:
     for way, done in figures.items():
         floor, peer = figures.get(FLOOR), figures.get(PEER)
         cells = [
-            WAYS[way].at_once(work),
+            peer_of(way).at_once(work),
             spread([1000 * each.cpu / work.devices for each in done], 1),
             ratio(done, floor, lambda one: one.cpu),
             ratio(done, peer, lambda one: one.cpu),
@@ -106,8 +113,14 @@ def table(work: Work, figures: Mapping[str, list[Figures]]) -> str:
             f"{statistics.median(each.peak_kb for each in done) / 1024:.0f}",
             f"{min(each.good for each in done)}",
         ]
-        lines.append(f"| {WAYS[way].title} | {' | '.join(cells)} |")
+        title = "collector before" if way == BEFORE else peer_of(way).title
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def peer_of(way: str) -> Peer:
+    """Give what is known of a way."""
+    return WAYS[OURS if way == BEFORE else way]
 
 
 def ratio(
@@ -150,10 +163,15 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure; print the table and, where asked for, write everything as JSON."""
     work = chosen(arguments)
     ways = [way for way in arguments.ways.split(",") if installed(way)]
+    if arguments.before:
+        ways.insert(0, BEFORE)
     told = machine()
     print(f"{work}\n{arguments.rounds} rounds on {told}\n", flush=True)
-    figures = rounds(work, ways, arguments.rounds)
+    figures = rounds(work, ways, arguments.rounds, arguments.before)
     print(table(work, figures))
+    if arguments.before:
+        changed = ratio(figures[OURS], figures[BEFORE], lambda one: one.cpu)
+        print(f"\nCPU to before: {changed}")
     lab = statistics.median(each.lab_cpu for done in figures.values() for each in done)
     print(f"\nThe fleet itself used {1000 * lab / work.devices:.1f} ms of CPU a device.")
     report = {
@@ -197,5 +215,6 @@ if __name__ == "__main__":
     parser.add_argument("--bytes", type=int)
     parser.add_argument("--sessions", type=int)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--before", type=Path)
     parser.add_argument("--json", type=Path)
     main(parser.parse_args())

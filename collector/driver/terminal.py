@@ -13,12 +13,15 @@ from typing import Final
 
 from collector.driver.template import ESCAPE
 
-_LINE_END = re.compile(rb"\r*\n")
+_LINE_END = re.compile(rb"(?<!\r)\r++\n")
+"""Begun only where a run of returns begins, and never given back: a megabyte of returns would be
+looked through once from each of them otherwise."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]|\r")
+_CONTROLS: Final = bytes((*range(0x09), *range(0x0D, 0x20), 0x7F))
 _TOKEN = re.compile(
     rb"(?P<escape>"
     + ESCAPE
-    + rb")|(?P<control>[\x00-\x08\x0e-\x1f\x7f]|\r)|(?P<text>[^\x00-\x08\x0d-\x1f\x7f]+)"
+    + rb")|(?P<control>[\x00-\x08\x0e-\x1f\x7f]|\r+)|(?P<text>[^\x00-\x08\x0d-\x1f\x7f]+)"
 )
 _CSI = re.compile(rb"\x1b\[(\d*)(?:;\d*)*([@-~])")
 MARGIN: Final = 511
@@ -36,8 +39,10 @@ def clean(heard: bytes) -> bytes:
     >>> clean(b"10%\r100%\r\n\x1b[1mbold\x1b[0m ab\x08c\r\n")
     b'100%\nbold ac\n'
     """
-    text = _LINE_END.sub(b"\n", heard) if b"\r" in heard else heard
-    if not _CONTROL.search(text):
+    text = heard.replace(b"\r\n", b"\n")
+    if b"\r\n" in text:
+        text = _LINE_END.sub(b"\n", text)
+    if len(text.translate(None, _CONTROLS)) == len(text):
         return text
     return b"\n".join(
         _screen_line(line) if _CONTROL.search(line) else line for line in text.split(b"\n")
@@ -67,7 +72,7 @@ def _screen_line(line: bytes) -> bytes:
             cells[column : column + len(text)] = text
             column += len(text)
         elif token.lastgroup == "control":
-            column = {b"\r": 0, b"\x08": max(0, column - 1)}.get(token[0], column)
+            column = {b"\r": 0, b"\x08": max(0, column - 1)}.get(token[0][:1], column)
         elif movement := _CSI.fullmatch(token[0]):
             column = _move(cells, column, movement[1], movement[2])
     return "".join(cells).encode("utf-8", "surrogateescape")
