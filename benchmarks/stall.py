@@ -23,7 +23,7 @@ from fleet.devices import served
 from fleet.ways import memory, written
 from fleet.work import CONFIGURATION, WORKS, Work
 
-from collector.collect import execute, loop_factory, prepare
+from collector.collect import execute, loop_factory, prepare, settle_memory
 from collector.model import Status
 from collector.settings import Override, load_settings
 
@@ -53,7 +53,8 @@ async def collected(work: Work, ports: list[int], folder: Path) -> Stalls:
     given = {"inventory": inventory, "output": folder / "output", "job": "bench"}
     overrides = {key: Override(value=value, label=key) for key, value in given.items()}
     plan = await asyncio.to_thread(lambda: prepare(load_settings(config, {}, overrides)))
-    await execute(replace(plan, assignments=plan.assignments[:1]))  # imports what it needs
+    settle_memory()
+    await execute(replace(plan, assignments=plan.assignments[:1]))  # loads what it needs
     resting = memory("VmRSS")
     stalls = Stalls()
     watching = asyncio.create_task(stalls.watch())

@@ -27,8 +27,9 @@ _CSI = re.compile(rb"\x1b\[(\d*)(?:;\d*)*([@-~])")
 MARGIN: Final = 511
 """The column at which cursor movements end: as many were asked for. A device that moves by millions
 would otherwise have them filled with blanks."""
-SLICE: Final = 262_144
-"""Bytes cleaned in one go: some milliseconds of the event loop."""
+SLICE: Final = 65_536
+"""Bytes cleaned in one go: half a millisecond of the event loop, and as many outputs as have just
+ended may each have their slice in one turn of it."""
 
 
 def clean(heard: bytes) -> bytes:
