@@ -40,10 +40,11 @@ def clean(heard: bytes) -> bytes:
     >>> clean(b"10%\r100%\r\n\x1b[1mbold\x1b[0m ab\x08c\r\n")
     b'100%\nbold ac\n'
     """
-    text = heard.replace(b"\r\n", b"\n")
-    if b"\r\n" in text:
-        text = _LINE_END.sub(b"\n", text)
-    if len(text.translate(None, _CONTROLS)) == len(text):
+    printed = heard.translate(None, _CONTROLS)
+    if printed == heard or printed.replace(b"\n", b"\r\n") == heard:
+        return printed  # most outputs: nothing was left out but the returns of all line ends
+    text = _LINE_END.sub(b"\n", heard)
+    if not _CONTROL.search(text):
         return text
     return b"\n".join(
         _screen_line(line) if _CONTROL.search(line) else line for line in text.split(b"\n")
