@@ -36,10 +36,14 @@ COMMON_LIMIT = 50  # ssh processes at once
 
 def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     """Our whole program, by its command line: inventory to files on disk, proofs, manifest."""
-    import collector.driver
-    import collector.engine
-    import collector.store  # noqa: F401 - what the command would import on its way
+    import collector.cli.progress
+    import collector.inventory
+    import collector.settings  # noqa: F401 - what the command would import on its way
     from collector.cli import main
+    from collector.collect import loop_factory, settle_memory
+
+    loop_factory()
+    settle_memory()
 
     config, inventory = written(work, ports, folder)
     output = folder / "output"
