@@ -310,11 +310,12 @@ class _AboveBar:
 
 def _execute(plan: Plan, wish: Wish) -> RunOutcome:
     from collector.cli.progress import Watcher
-    from collector.collect import credentials_of, execute, loop_factory
+    from collector.collect import credentials_of, execute, loop_factory, settle_memory
 
     credentials = credentials_of(plan)
     view = make_view(wish.shape) if wish.shape else None
     watcher = Watcher(bar=wish.bar, view=view, data=standard_output() if view else None)
+    settle_memory()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(execute(plan, observe=watcher, credentials=credentials))
 

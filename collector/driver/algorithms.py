@@ -123,9 +123,13 @@ def host_keys(
     and not as one with which no algorithm is shared. ``certified``: an authority is on file.
     """
     plain = suite(profile).host_key
-    certificates = _those([*map(_certificate, plain)], _names(get_certificate_algs()))
     known = [name for name in on_file if name in plain]
-    return tuple(dict.fromkeys([*(certificates if certified else ()), *known, *plain]))
+    return tuple(dict.fromkeys([*(_certificates(plain) if certified else ()), *known, *plain]))
+
+
+@cache
+def _certificates(plain: tuple[str, ...]) -> Sequence[str]:
+    return _those([*map(_certificate, plain)], _names(get_certificate_algs()))
 
 
 def missing(profile: SshProfile, offer: Suite) -> Iterator[str]:

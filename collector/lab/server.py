@@ -14,7 +14,7 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import asyncssh
 
@@ -300,8 +300,7 @@ class _NoServer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's: no subclass
         self._lab.connected(self._device, transport)
         if self._device.fault is LabFault.RESET:
             wire = transport.get_extra_info("socket")

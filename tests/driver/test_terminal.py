@@ -46,6 +46,11 @@ def test_cleaned_in_slices_it_is_the_same(heard: bytes, size: int) -> None:
     assert b"".join(clean(piece) for piece in pieces) == clean(heard)
 
 
+def test_returns_without_end_are_looked_through_once() -> None:
+    # From each of them anew it would be hours, in which no other device is heard.
+    assert clean(b"\r" * 4_000_000 + b"x\r\r\n") == b"x\n"
+
+
 @pytest.mark.parametrize(
     ("heard", "shown"),
     [

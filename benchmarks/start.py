@@ -1,0 +1,106 @@
+"""How long the program takes to start: to its help, and to its first packet to a device.
+
+    python benchmarks/start.py [--devices 1000] [--rounds 9]
+
+Seconds of the clock and of CPU, medians with the least and the most. The first packet is the first
+connection that a listening socket sees of `collector run` over an inventory of so many devices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+HELP_PROMISED, PACKET_PROMISED = 0.25, 0.5
+PROGRAM = (sys.executable, "-m", "collector")
+
+
+def bare() -> tuple[float, float]:
+    """Start the interpreter alone, to compare with."""
+    return ended((sys.executable, "-c", "pass"))
+
+
+def helped() -> tuple[float, float]:
+    """Have the program print its help."""
+    return ended((*PROGRAM, "--help"))
+
+
+def ended(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command to its end; seconds of the clock and of CPU."""
+    wall = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return time.perf_counter() - wall, used.ru_utime + used.ru_stime
+
+
+def knocked(devices: int) -> tuple[float, float]:
+    """Run against devices none of which answers, until the first is knocked at."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=devices) as listening,
+        tempfile.TemporaryDirectory(prefix="start-") as folder,
+    ):
+        inventory = Path(folder) / "inventory.yaml"
+        inventory.write_text(_inventory(devices, listening.getsockname()[1]))
+        paths = ("--inventory", str(inventory), "--output", str(Path(folder) / "output"))
+        wall = time.perf_counter()
+        process = subprocess.Popen((*PROGRAM, "run", "--quiet", *paths), stderr=subprocess.DEVNULL)
+        try:
+            listening.accept()[0].close()
+            wall, cpu = time.perf_counter() - wall, _cpu(process.pid)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    return wall, cpu
+
+
+def _cpu(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _inventory(devices: int, port: int) -> str:
+    lines = "\n".join(f"  r{n}: {{host: 127.0.0.1, port: {port}}}" for n in range(devices))
+    return (
+        "defaults: {platform: cisco_iosxe, credential: lab}\n"
+        "credentials: {lab: {username: admin, password: admin}}\n"
+        f"devices:\n{lines}\n"
+    )
+
+
+def report(title: str, rounds: int, measure: Callable[[], tuple[float, float]]) -> None:
+    """Measure so many times; print the line."""
+    taken = [measure() for _ in range(rounds)]
+    walls, cpus = [wall for wall, _ in taken], [cpu for _, cpu in taken]
+    cells = [
+        f"{statistics.median(each):.3f} s ({min(each):.3f} to {max(each):.3f})"
+        for each in (walls, cpus)
+    ]
+    print(f"{title:34} clock {cells[0]}, CPU {cells[1]}")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure all three."""
+    report("python -c pass", arguments.rounds, bare)
+    report(f"collector --help (< {HELP_PROMISED:g} s)", arguments.rounds, helped)
+    for devices in (1, arguments.devices):
+        title = f"first packet, {devices} devices (< {PACKET_PROMISED:g} s)"
+        report(title, arguments.rounds, partial(knocked, devices))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=9)
+    main(parser.parse_args())
