@@ -98,13 +98,29 @@ class Repository:
             if (self.git_folder / name).exists():
                 raise StorageError(f"{self.folder}: {what} is under way there: end or abort it")
         words = ("--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
-        state = _state(await self.git.do("status", *words))
+        found = await self.git.ask("status", *words)
+        state = _state(found.out)
+        if found.status or not (state.head and state.branch):
+            await self._refuse_a_broken_branch()
+        if found.status:
+            raise self.git.failed("status", found)
         if not state.branch:
             raise StorageError(
                 f"{self.folder}: no branch is checked out there (detached HEAD): nothing is "
                 "written to the history; check out its branch with git switch"
             )
         return state
+
+    async def _refuse_a_broken_branch(self) -> None:
+        """Say how a branch that names no commit is mended, and not begin the history anew."""
+        branch = await asyncio.to_thread(_branch, self.git_folder)
+        journal = self.git_folder / "logs" / branch
+        if not branch or not await asyncio.to_thread(_has_words, journal):
+            return
+        raise StorageError(
+            f"{self.folder}: its branch is broken: nothing is written to the history; write the "
+            f"last commit of {journal} to {self.git_folder / branch}"
+        )
 
     async def committed(self, path: str) -> bytes | None:
         """Read a file of the last commit; None when there is none of that name."""
@@ -173,6 +189,19 @@ class Repository:
         if (self.git_folder / "rebase-merge").exists():
             await self.git.do("rebase", "--abort")
         mark.unlink(missing_ok=True)
+
+
+def _branch(git_folder: Path) -> str:
+    """Read which branch is checked out; git itself does not tell where it is broken."""
+    try:
+        kind, _, branch = (git_folder / "HEAD").read_text().strip().partition(" ")
+    except (OSError, ValueError):
+        return ""
+    return branch if kind == "ref:" else ""
+
+
+def _has_words(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _is_empty(folder: Path) -> bool:

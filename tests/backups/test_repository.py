@@ -161,6 +161,24 @@ async def test_locks_of_a_git_that_is_gone_are_removed(
     assert all("it was left by a git that is gone" in line for line in told)
 
 
+@pytest.mark.parametrize("broken", ["nonsense\n", "", "1" * 40 + "\n", None])
+async def test_a_broken_branch_is_told_with_its_mending(tmp_path: Path, broken: str | None) -> None:
+    await backed_up(tmp_path, ONE)
+    ref = tmp_path / "configs" / ".git" / "refs" / "heads" / "main"
+    commit = ref.read_text().strip()
+    if broken is None:
+        ref.unlink()
+    else:
+        ref.write_text(broken)
+    line = await refusal(tmp_path)
+    journal = tmp_path / "configs" / ".git" / "logs" / "refs" / "heads" / "main"
+    assert f"write the last commit of {journal} to {ref}" in line
+    assert journal.read_text().splitlines()[-1].split()[1] == commit
+    ref.write_text(f"{commit}\n")
+    await backed_up(tmp_path, {"r1": "hostname second\n"}, run="run-3")
+    assert subjects(tmp_path) == ["Backup: 1 changed", "Backup: 1 new"]
+
+
 async def test_a_lock_of_a_git_at_work_is_not(tmp_path: Path) -> None:
     await backed_up(tmp_path, ONE)
     os.mkfifo(tmp_path / "editor")
