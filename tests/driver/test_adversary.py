@@ -15,7 +15,7 @@ from collector.lab.terminal import Echo
 
 pytestmark = pytest.mark.timeout(300)
 
-EXAMPLES = int(os.environ.get("COLLECTOR_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("COLLECTOR_EXAMPLES", "300"))
 MORE = Page(words=b"--More--", rub_out=b"\x08" * 8 + b" " * 8 + b"\x08" * 8)
 
 
