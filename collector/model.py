@@ -277,6 +277,17 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Which stored runs are kept: the newest ``runs``, and those younger than ``days``.
+
+    0: this keeps none; both 0: there is no rule, and nothing is pruned.
+    """
+
+    runs: int = 0
+    days: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
     """At most ``attempts`` in all; ``backoff`` seconds before the second, doubling after it."""
 

@@ -50,7 +50,16 @@ from collector.document.keys import (
     Word,
 )
 from collector.errors import InputError
-from collector.model import Event, HostKeys, Limits, Redact, Retries, Timeouts, Tolerance
+from collector.model import (
+    Event,
+    HostKeys,
+    Limits,
+    Redact,
+    Retention,
+    Retries,
+    Timeouts,
+    Tolerance,
+)
 
 PREFIX: Final = "COLLECTOR_"
 CONFIG: Final = "COLLECTOR_CONFIG"
@@ -126,6 +135,7 @@ class Hook:
     timeout: float = 30.0
 
 
+_RETENTION: Final = Retention()
 _BUILT_IN: Final = {"backup": Job(name="backup", commands="backup", backup=True)}
 _BACKUPS: Final = Backups()
 
@@ -156,6 +166,7 @@ class Settings:
     hooks: tuple[Hook, ...] = ()
     summary_files: tuple[Path, ...] = ()
     metrics_file: Path | None = None
+    retention: Retention = _RETENTION
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -221,6 +232,7 @@ def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
 _Attempts = Annotated[int, Field(strict=True, ge=1, le=100)]
 _Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 _CountOrNone = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+_Days = Annotated[float, Field(strict=True, ge=0, le=36_500, allow_inf_nan=False)]
 _Rate = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 _CommandList = Annotated[list[Line], Field(min_length=1)]
@@ -461,6 +473,15 @@ class _HookKeys(Closed):
         return self
 
 
+class _RetentionKeys(Closed):
+    runs: _CountOrNone = Field(
+        _RETENTION.runs, description="the newest runs that are kept; 0: none for being new"
+    )
+    days: _Days = Field(
+        _RETENTION.days, description="days for which a run is kept; 0: none for its age"
+    )
+
+
 class _Keys(Closed):
     inventory: Word = Field("inventory/lab.yaml", description="the inventory file")
     output: Word = Field("output", description="the folder that runs are stored in")
@@ -489,6 +510,7 @@ class _Keys(Closed):
     metrics_file: str = Field(
         "", description="written at the end of a job, for Prometheus; empty: none"
     )
+    retention: Annotated[_RetentionKeys, Section] = _RetentionKeys()
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
     )
@@ -511,6 +533,7 @@ def _leaves() -> Mapping[Loc, Mapping[str, Any]]:
         ("limits",): _LimitKeys,
         ("timeouts",): _TimeoutKeys,
         ("retries",): _RetryKeys,
+        ("retention",): _RetentionKeys,
         ("backups",): _BackupKeys,
         ("backups", "push"): _PushKeys,
     }
@@ -664,6 +687,7 @@ def _settings(keys: _Keys, origins: Mapping[Loc, str], document: Document) -> Se
         hooks=tuple(map(_hook, keys.hooks)),
         summary_files=tuple(placed("summary_files", each) for each in keys.summary_files),
         metrics_file=path("metrics_file") if keys.metrics_file else None,
+        retention=Retention(**keys.retention.model_dump()),
         document=document,
     )
 

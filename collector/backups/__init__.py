@@ -8,6 +8,7 @@ in. Refuses to know how a configuration was collected and how a change is shown.
 from collector.backups.archive import Archive, Version
 from collector.backups.chronicle import Chronicle, Deed
 from collector.backups.comparing import compare
+from collector.backups.departing import Departed, departed, remove_departed
 from collector.backups.difference import difference
 from collector.backups.editing import edit
 from collector.backups.editing import joined as joined_edits
@@ -21,6 +22,7 @@ from collector.backups.rules import Rules
 
 __all__ = [
     "CONFIGS",
+    "Departed",
     "History",
     "Part",
     "BackupFile",
@@ -39,9 +41,11 @@ __all__ = [
     "LEAST_KEY",
     "Rules",
     "compare",
+    "departed",
     "difference",
     "edit",
     "joined_edits",
     "redact",
+    "remove_departed",
     "redact_cut",
 ]

@@ -44,6 +44,21 @@ def commit_message(entries: Sequence[Entry], totals: Mapping[Status, int]) -> st
     return "\n\n".join(parts)
 
 
+def departure_message(names: Sequence[str]) -> str:
+    """Say whose files are removed.
+
+    >>> print(departure_message(["r7", "r8"]))
+    Prune: 2 devices have left the inventory
+    <BLANKLINE>
+      r7
+      r8
+    """
+    verb = "has" if len(names) == 1 else "have"
+    rest = [f"  and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    lines = [*(f"  {one_line(name)}" for name in names[:NAMED]), *rest]
+    return f"Prune: {_devices(len(names))} {verb} left the inventory\n\n" + "\n".join(lines)
+
+
 def _devices(count: int) -> str:
     return f"{count} device{'s' * (count != 1)}"
 

@@ -21,6 +21,8 @@ NONE: Final = "default"
 WORD: Final = re.compile(r"\{([^{}]*)\}")
 """A word of a template, without its braces."""
 
+_MORE: Final = 2
+_ANY: Final = "*"  # in no name: it is among the trouble
 _LONGEST: Final = 200  # bytes of what a word stands for; leaves room for the rest of the name
 _TROUBLE: Final = re.compile(r'[/\\:*?"<>|\x00]')  # what a file system, or git for Windows, refuses
 
@@ -70,6 +72,61 @@ def shared_paths(template: str, devices: Iterable[tuple[Device, Sequence[str]]])
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a path is by the template: ``key`` is it without its command, ``name`` the device.
+
+    ``name`` is empty where a path may be that of more than one device.
+    """
+
+    key: str
+    name: str
+
+
+def device_places(template: str, devices: Iterable[Device]) -> frozenset[str]:
+    """Give the places of devices, as `place_of` has them."""
+    return frozenset(_expand(template, {**_words(each), "command": _ANY}) for each in devices)
+
+
+def place_of(template: str, path: str) -> Place | None:
+    """Read a path by the template; None where the template gives no such path.
+
+    >>> place_of("{group}/{name}.cfg", "ams/r1.cfg")
+    Place(key='ams/r1.cfg', name='r1')
+    >>> place_of("{name}/{command}.txt", "r1/show_version.txt")
+    Place(key='r1/*.txt', name='r1')
+    >>> place_of("{group}-{name}.cfg", "a-b-c.cfg").name
+    ''
+    >>> place_of("{name}.cfg", "README.md")
+    """
+    found = re.fullmatch(_pattern(template), path)
+    if found is None:
+        return None
+    clear = all(len(WORD.findall(part)) < _MORE for part in template.split("/"))
+    if "{command}" not in template:
+        return Place(key=path, name=found["name"] if clear else "")
+    if not clear or template.count("{command}") > 1:
+        return None  # where its command ends cannot be known
+    start, end = found.span("command")
+    return Place(key=path[:start] + _ANY + path[end:], name=found["name"])
+
+
+def _pattern(template: str) -> str:
+    pieces = WORD.split(template)  # literal, word, literal, ... literal
+    known: set[str] = set()
+    for number, piece in enumerate(pieces):
+        if number % 2 == 0:
+            pieces[number] = re.escape(piece)
+        elif piece in known:
+            pieces[number] = f"(?P={piece})"
+        elif piece in {"name", "command"}:
+            known.add(piece)
+            pieces[number] = f"(?P<{piece}>[^/]+)"
+        else:
+            pieces[number] = "[^/]+"
+    return "".join(pieces)
+
+
 def _words(device: Device) -> Mapping[str, str]:
     tags = {f"tag:{name}": value for name, value in device.tags.items()}
     group = device.groups[0] if device.groups else NONE
@@ -77,7 +134,11 @@ def _words(device: Device) -> Mapping[str, str]:
 
 
 def _expand(template: str, words: Mapping[str, str]) -> str:
-    return WORD.sub(lambda match: safe(words.get(match[1]) or NONE), template)
+    def stands_for(match: re.Match[str]) -> str:
+        value = words.get(match[1]) or NONE
+        return value if value == _ANY else safe(value)
+
+    return WORD.sub(stands_for, template)
 
 
 def safe(value: str) -> str:

@@ -173,6 +173,22 @@ class Repository:
         )
         return await self.head()
 
+    async def remove(self, paths: Collection[str], message: str) -> str:
+        """Commit that these files are gone, and nothing else; gives the commit.
+
+        One that was changed by hand lets `StorageError` be raised, and nothing is removed.
+        """
+        given = _listed([f":(literal){path}" for path in paths])
+        listed = ("--pathspec-from-file=-", "--pathspec-file-nul")
+        await self.git.do("rm", "--quiet", "--ignore-unmatch", *listed, stdin=given)
+        await self.git.do(
+            *("commit", "--quiet", "--cleanup=whitespace", f"--message={message}"),
+            *([f"--author={self.author}"] if self.author else []),
+            *("--only", *listed),
+            stdin=given,
+        )
+        return await self.head()
+
     def _there(self, paths: Collection[str]) -> list[str]:
         places = ((path, self.folder / path) for path in paths)
         return [path for path, place in places if place.is_file() and not place.is_symlink()]

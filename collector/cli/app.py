@@ -20,6 +20,7 @@ from collector.cli import (
     lab,
     looking_back,
     platforms,
+    prune,
     report,
     run,
     schema,
@@ -63,6 +64,7 @@ app.command("diff", epilog=looking_back.DIFF)(looking_back.diff)
 app.command("show", epilog=looking_back.SHOW)(looking_back.show)
 app.command("changes", epilog=looking_back.CHANGES)(looking_back.changes)
 app.command("stale", epilog=stale.EXAMPLES)(stale.stale)
+app.command("prune", epilog=prune.EXAMPLES)(prune.prune)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("lab")(lab.lab)
 app.add_typer(inventory.app, name="inventory")

@@ -8,6 +8,8 @@ from collector.store.journal import read_journal
 from collector.store.last_good import LastGood, count_last_good, last_good
 from collector.store.manifest import read_manifest
 from collector.store.past import PastRun, find_run, latest_run, newest_first, past_run, read_run
+from collector.store.pruning import count_before_pruning, held, prune
+from collector.store.retention import Doomed, Fate, Pruning, plan_pruning
 from collector.store.rows import (
     SCHEMA,
     CommandRow,
@@ -25,23 +27,30 @@ __all__ = [
     "SCHEMA",
     "CommandRow",
     "DeviceRow",
+    "Doomed",
+    "Fate",
     "Finding",
     "Kind",
     "LastGood",
     "Manifest",
     "PastRun",
+    "Pruning",
     "RunEnd",
     "RunFile",
     "RunHeader",
     "RunWriter",
     "Verification",
+    "count_before_pruning",
     "count_last_good",
     "find_run",
     "last_good",
+    "held",
     "last_good_sizes",
     "latest_run",
     "newest_first",
     "past_run",
+    "plan_pruning",
+    "prune",
     "read_journal",
     "read_manifest",
     "read_run",

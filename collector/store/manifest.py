@@ -8,7 +8,8 @@ manifest of ten thousand devices takes no more memory than that of ten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +33,7 @@ from collector.store.rows import (
 MANIFEST = "manifest.json"
 
 _DEVICES = b'"devices": ['
+_END = b"\n  ]\n}\n"
 _SOMETIMES = ("failed_of", "resume_of", "resumed")
 
 
@@ -45,8 +47,27 @@ def write_manifest(
         for count, line in enumerate(journal.lines(order)):
             file.write(b",\n    " if count else b"\n    ")
             file.write(journal.read(line))
-        file.write(b"\n  ]\n}\n")
+        file.write(_END)
     return path
+
+
+def reduce_manifest(run_folder: Path, kept: Collection[str], at: datetime) -> None:
+    """Let a manifest name no output but those ``kept``; the folder is still to be flushed.
+
+    Its head says since when: ``pruned``. `OSError`, or `InputError` where it is damaged.
+    """
+    head = read_head(run_folder)
+    if head is None:
+        raise InputError(f"{run_folder / MANIFEST}: no such file: the run has not ended")
+    with written_beside(run_folder / MANIFEST) as file:
+        _write_entries(file, {**head, "pruned": utc(at)})
+        for count, row in enumerate(device_rows(run_folder)):
+            for command in row["commands"]:
+                if command["file"] not in kept:
+                    command["file"] = command["bytes"] = command["sha256"] = None
+            file.write(b",\n    " if count else b"\n    ")
+            file.write(encode(row))
+        file.write(_END)
 
 
 def read_manifest(run_folder: Path) -> Manifest:
@@ -131,6 +152,10 @@ def _write_head(file: BinaryIO, run: RunRow, end: RunEnd, journal: Journal) -> N
         "totals": _totals(journal),
         **_history(end, journal),
     }
+    _write_entries(file, head)
+
+
+def _write_entries(file: BinaryIO, head: Mapping[str, object]) -> None:
     entries = (encode({key: value})[1:-1] for key, value in head.items())
     file.write(b"{\n  " + b",\n  ".join(entries) + b',\n  "devices": [')
 

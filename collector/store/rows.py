@@ -115,9 +115,10 @@ class RunFile(RunRow):
 
 
 class ManifestHead(RunRow):
-    """``manifest.json`` without its devices; the last two only where a history is kept.
+    """``manifest.json`` without its devices; ``changes`` and ``commit`` where a history is kept.
 
     ``changes`` counts the devices by change; ``commit`` is None where nothing had to be committed.
+    ``pruned``: since when the run is reduced to its last good copies; others have no ``file``.
     """
 
     finished: str
@@ -127,6 +128,7 @@ class ManifestHead(RunRow):
     totals: dict[str, int]
     changes: NotRequired[dict[str, int]]
     commit: NotRequired[str | None]
+    pruned: NotRequired[str]
 
 
 class Manifest(ManifestHead):

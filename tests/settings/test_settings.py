@@ -75,7 +75,13 @@ def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
     assert schema["additionalProperties"] is False
     known = schema["properties"]
     assert set(shipped.document.data) == set(known)
-    sections = {"limits": "Limit", "timeouts": "Timeout", "retries": "Retry", "backups": "Backup"}
+    sections = {
+        "limits": "Limit",
+        "timeouts": "Timeout",
+        "retries": "Retry",
+        "backups": "Backup",
+        "retention": "Retention",
+    }
     for section, name in sections.items():
         keys = schema["$defs"][f"_{name}Keys"]["properties"]
         assert set(shipped.document.data[section]) == set(keys)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from support import outcomes
 from support.outcomes import STARTED
 
 from collector.errors import Exit
-from collector.store import RunEnd, RunHeader
+from collector.model import Change
+from collector.store import RunEnd, RunHeader, RunWriter
 
+LATER = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
+COMMAND = "show running-config"
 FINISHED = datetime(2026, 3, 1, 7, 5, 12, 500_000, tzinfo=UTC)
 
 
@@ -28,3 +34,26 @@ def header(order: Sequence[str] = (), command: str = "collector run") -> RunHead
 
 def end(exit_status: int = Exit.OK, *, interrupted: bool = False) -> RunEnd:
     return RunEnd(finished=FINISHED, duration=3.5, exit_status=exit_status, interrupted=interrupted)
+
+
+async def stored(
+    output: Path,
+    days: float,
+    texts: Mapping[str, bytes],
+    *,
+    ended: bool = True,
+    change: Change | None = None,
+) -> Path:
+    """Write a run, so many days before LATER, in which each device gave its configuration."""
+    head = replace(
+        header(order=tuple(texts)),
+        started=LATER - timedelta(days=days),
+        commands={"linux": [COMMAND]},
+    )
+    async with await RunWriter.create(output, head) as writer:
+        for name, text in texts.items():
+            result = outcomes.result(name, outcomes.good(COMMAND, text))
+            await writer.write(replace(result, change=change))
+        if ended:
+            await writer.finish(end())
+        return writer.folder
