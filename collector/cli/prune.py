@@ -116,14 +116,24 @@ def _work(
 ) -> None:
     """Say what goes, then remove it: what is said is what was planned, whatever comes after."""
     from collector.store import Pruning, plan_pruning
+    from collector.views.devices import json_text
+    from collector.views.table import columns
 
     now = datetime.now(UTC)
     plan = Pruning(doomed=(), whole=0, unread=())
     if settings.retention.runs or settings.retention.days:
         plan = plan_pruning(settings.output, settings.retention, now)
     departed = _departed(settings, present)
-    _tell_runs(plan, shape, now)
-    _tell_devices(departed, shape)
+    _tell(plan, departed)
+    rows = [_row(doomed, now) for doomed in plan.doomed]
+    files = departed.files if departed else ()
+    if shape in {Format.JSON, Format.JSONL}:
+        named = [{"device": name, "file": path, "fate": "removed"} for name, path in files]
+        text = json_text([*rows, *named], lines=shape is Format.JSONL)
+    else:
+        text = columns(_HEADINGS, [_cells(row) for row in rows]) if rows else ""
+        text += "".join(f"left the inventory: {name} ({path})\n" for name, path in files)
+    standard_output().write_text(text)
     if not dry_run:
         _remove(settings, plan, departed)
     if shape not in {Format.JSON, Format.JSONL}:
@@ -151,31 +161,14 @@ def _remove(settings: Settings, plan: Pruning, departed: Departed | None) -> Non
         asyncio.run(remove_departed(settings.output, settings.backups, departed))
 
 
-def _tell_runs(plan: Pruning, shape: Format | None, now: datetime) -> None:
-    from collector.views.devices import json_text
-    from collector.views.table import columns
-
+def _tell(plan: Pruning, departed: Departed | None) -> None:
     for line in plan.unread:
         tell(f"collector: kept, because it cannot be read: {one_line(line)}")
     for doomed in plan.doomed:
         if doomed.resumable:
             tell(f"collector: {doomed.folder.name} is {doomed.state}: it cannot be resumed then")
-    if shape in {Format.JSON, Format.JSONL}:
-        rows = [_row(doomed, now) for doomed in plan.doomed]
-        standard_output().write_text(json_text(rows, lines=shape is Format.JSONL))
-    elif plan.doomed:
-        cells = [_cells(_row(doomed, now)) for doomed in plan.doomed]
-        standard_output().write_text(columns(_HEADINGS, cells))
-
-
-def _tell_devices(departed: Departed | None, shape: Format | None) -> None:
-    if departed is None:
-        return
-    for path in departed.edited:
+    for path in departed.edited if departed else ():
         tell(f"collector: configs/{one_line(path)}: kept: it was edited by hand")
-    if shape not in {Format.JSON, Format.JSONL}:
-        for name, path in departed.files:
-            standard_output().write_text(f"left the inventory: {name} ({path})\n")
 
 
 def _row(doomed: Doomed, now: datetime) -> dict[str, object]:
