@@ -14,6 +14,7 @@ from collector.backups.editing import edit
 from collector.backups.editing import joined as joined_edits
 from collector.backups.history import CONFIGS, History, Part
 from collector.backups.moments import age, moment
+from collector.backups.moving import Beginning, Moved, begin_history
 from collector.backups.ownership import Ownership
 from collector.backups.past import Past
 from collector.backups.paths import BackupFile, backup_files, shared_paths
@@ -22,6 +23,9 @@ from collector.backups.rules import Rules
 
 __all__ = [
     "CONFIGS",
+    "Beginning",
+    "Moved",
+    "begin_history",
     "Departed",
     "History",
     "Part",

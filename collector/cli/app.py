@@ -19,6 +19,7 @@ from collector.cli import (
     inventory,
     lab,
     looking_back,
+    moving,
     platforms,
     prune,
     report,
@@ -67,6 +68,7 @@ app.command("stale", epilog=stale.EXAMPLES)(stale.stale)
 app.command("prune", epilog=prune.EXAMPLES)(prune.prune)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("lab")(lab.lab)
+app.add_typer(moving.app, name="import")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(hostkeys.app, name="hostkeys")
 app.add_typer(report.app, name="report")

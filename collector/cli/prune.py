@@ -128,7 +128,9 @@ def _work(
     rows = [_row(doomed, now) for doomed in plan.doomed]
     files = departed.files if departed else ()
     if shape in {Format.JSON, Format.JSONL}:
-        named = [{"device": name, "file": path, "fate": "removed"} for name, path in files]
+        named: list[dict[str, object]] = [
+            {"device": name, "file": path, "fate": "removed"} for name, path in files
+        ]
         text = json_text([*rows, *named], lines=shape is Format.JSONL)
     else:
         text = columns(_HEADINGS, [_cells(row) for row in rows]) if rows else ""
