@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from collector.backups.git import Git
 from collector.backups.history import CONFIGS
@@ -21,6 +22,8 @@ from collector.backups.repository import Repository
 from collector.errors import InputError, StorageError
 from collector.settings import Backups
 from collector.store.files import cause
+
+_BESIDE: Final = ".import-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,8 @@ async def begin_history(
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise InputError(f"{place}: not empty: files are imported only where no backups are")
     try:
-        beside = Path(tempfile.mkdtemp(prefix=".import-", dir=output))
+        await asyncio.to_thread(_sweep, output)
+        beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=output))
         try:
             beginning = await _begun(beside / CONFIGS, settings, moved, collector)
             if place.exists():
@@ -71,6 +75,12 @@ async def begin_history(
     except OSError as error:
         raise StorageError(f"{place}: {cause(error)}") from error
     return beginning
+
+
+def _sweep(output: Path) -> None:
+    """Remove what an import that was killed has left."""
+    for left in output.glob(f"{_BESIDE}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 async def _begun(
