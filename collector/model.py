@@ -131,11 +131,13 @@ class Phase(StrEnum):
 class Step(StrEnum):
     """What a device has to pass before a command of it is whole: the order in which it is examined.
 
+    Behind jump hosts there is `JUMP` in the place of `RESOLVE`: a name is looked up there.
     Over telnet there is no `KEX` and no `HOSTKEY`; `CREDENTIALS` and `ENABLE` only where they are
     in the way.
     """
 
     RESOLVE = "resolve"
+    JUMP = "jump"
     CREDENTIALS = "credentials"
     TCP = "tcp"
     KEX = "kex"

@@ -198,7 +198,7 @@ def load_settings(
     layers = [*_environment(environ), *_flags(overrides)]
     data, origins = _merged(document.data, layers)
     problems = list(_slips(environ))
-    wrong = [*_undefined_job(data), *_unkeyed_jobs(data)]
+    wrong = [*_undefined_job(data), *_unkeyed_jobs(data), *_clashing_jobs(data)]
     try:
         keys = _Keys.model_validate(data)
     except ValidationError as error:
@@ -338,7 +338,7 @@ def _path_template(text: str) -> str:
     parts = re.sub(r"\{[^{}]*\}", "x", text).split("/")
     if unknown:
         known = ", ".join(f"{{{word}}}" for word in (*_PATH_WORDS, "tag:KEY"))
-        raise ValueError(f"expected words of {known}, found {{{unknown[0]}}}")
+        raise ValueError(f"expected words of {known}")
     if "name" not in words:
         raise ValueError("expected a path with {name} in it: each device has a file of its own")
     if any(part == "" or part.startswith(".") or set(part) & set("{}\\\0") for part in parts):
@@ -642,6 +642,46 @@ def _unkeyed_jobs(data: Mapping[str, Any]) -> Iterator[Complaint]:
         if isinstance(job, dict) and job.get("redact") == Redact.FINGERPRINT:
             message = "expected a backups.fingerprint_key for it, found none"
             yield Complaint(loc=("jobs", name, "redact"), message=message)
+
+
+def _clashing_jobs(data: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Yield a line for each job that would undo what the first one with a history has written."""
+    backups = _section(data, "backups")
+    if backups.get("enabled") is False:
+        return
+    name, first = "", dict[str, Any]()
+    for other, job in _section(data, "jobs").items():
+        if not _has_history(job):
+            continue
+        if not name:
+            name, first = other, job
+        elif key := _clash(first, job, str(backups.get("path"))):
+            message = f"expected the {key} of job {name}, as both write the same backups"
+            message += "; or backup: false in one of them"
+            yield Complaint(loc=("jobs", other, key), message=message)
+
+
+def _clash(first: Mapping[str, Any], job: Mapping[str, Any], path: str) -> str:
+    """Name the key by which two jobs write the same files in two ways; empty where there is none."""
+    if _are_apart(first["commands"], job["commands"]):
+        return ""
+    if job.get("redact", Redact.OFF) != first.get("redact", Redact.OFF):
+        return "redact"
+    return "commands" if job["commands"] != first["commands"] and "{command}" not in path else ""
+
+
+def _has_history(job: object) -> bool:
+    if not isinstance(job, dict) or "commands" not in job:
+        return False
+    wanted = job.get("backup")
+    return bool(job["commands"] == "backup" if wanted is None else wanted)
+
+
+def _are_apart(one: object, other: object) -> bool:
+    """Whether two jobs' commands are for different platforms, as far as their names tell."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return False
+    return "default" not in {*one, *other} and not {*one} & {*other}
 
 
 def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:

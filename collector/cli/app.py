@@ -30,6 +30,7 @@ from collector.cli import (
     verify,
 )
 from collector.cli.streams import plug_closed, standard_output, tell
+from collector.cli.usage import usage_problem
 from collector.errors import CollectorError, Exit, InputError
 from collector.log import one_line
 
@@ -140,7 +141,7 @@ def _tell(error: BaseException) -> int:
         case typer.TyperException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else "collector"
-            tell(f"collector: {one_line(error.format_message())} (see '{path} --help')")
+            tell(f"collector: {one_line(usage_problem(error))} (see '{path} --help')")
             return Exit.USAGE
         case OSError(errno=errno.ENOSPC):  # help, to a full disk: data has its own words for that
             tell(f"collector: cannot write to standard output: {error.strerror}")

@@ -13,11 +13,11 @@ import typer
 from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
 from collector.cli.streams import standard_output, tell
-from collector.errors import Exit, InputError
+from collector.errors import Exit, InputError, SelectionError
 from collector.log import one_line
-from collector.model import Device, HostKeys, Transport
+from collector.model import Device, Fault, HostKeys, Transport
 from collector.views import Format
-from collector.views.text import counted
+from collector.views.text import counted, describe
 
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The SSH host keys of devices: what is on file, and what devices show.")
 
 LISTED = ("device", "host", "port", "key", "line")
+NAMED = 5  # devices named in a line; the others are counted
 SCANNED = ("device", "host", "port", "finding", "key")
 
 
@@ -81,8 +82,7 @@ def scan_keys(
     at_once, seconds = settings.limits.connecting, settings.timeouts.connect
     found = asyncio.run(scan(devices, known, credentials, at_once=at_once, seconds=seconds))
     _show([_scanned_row(each) for each in found], SCANNED, shape)
-    for each in found:
-        _tell_bad(each)
+    _tell_bad([each for each in found if not each.good])
     if all(each.good for each in found):
         return Exit.OK
     return Exit.SOME_FAILED if any(each.good for each in found) else Exit.ALL_FAILED
@@ -103,7 +103,11 @@ def forget_keys(
     from collector.driver.hostkeys import forget
 
     settings = _settings(config)
-    devices = _selected(read_inventory(inventory, config), which)
+    read = read_inventory(inventory, config)
+    try:
+        devices = _selected(read, which)
+    except SelectionError as error:  # they were given without the option
+        raise SelectionError(*(each.removeprefix("--limit ") for each in error.problems)) from None
     lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
     count = counted(len(lines), "line")
     tell(f"{settings.known_hosts}: {count} taken off for {', '.join(d.name for d in devices)}")
@@ -153,16 +157,23 @@ def _scanned_row(scanned: Scanned) -> dict[str, Any]:
     }
 
 
-def _tell_bad(scanned: Scanned) -> None:
-    if scanned.good:
-        return
-    name, fault = scanned.device.name, scanned.fault
-    if fault:
-        tell(f"{name}: {fault.fault_class} ({fault.phase}): {one_line(fault.message)}")
+def _tell_bad(found: Sequence[Scanned]) -> None:
+    """Say what is wrong, once for all devices that share it: those behind a jump host."""
+    alike: dict[Fault, list[str]] = {}
+    for scanned in found:
+        if scanned.fault:
+            alike.setdefault(scanned.fault, []).append(scanned.device.name)
+        else:
+            _tell_changed(scanned)
+    for fault, names in alike.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        tell(f"{', '.join(names[:NAMED])}{more}: {describe(fault)}")
         if fault.hint:
             tell(f"  next: {one_line(fault.hint)}")
-        return
-    on_file = ", ".join(scanned.on_file)
+
+
+def _tell_changed(scanned: Scanned) -> None:
+    name, on_file = scanned.device.name, ", ".join(scanned.on_file)
     tell(f"{name}: the host key has changed: {scanned.fingerprint}, but {on_file} is on file")
     tell(f"  next: find out why; if the device was replaced: collector hostkeys forget {name}")
 

@@ -58,6 +58,7 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
     counts = (
         counted(len(read.devices), "device"),
         counted(len(groups), "group"),
+        *([counted(len(read.jumps), "jump host")] if read.jumps else []),
         counted(len(used), "credential"),
     )
     standard_output().write_text(f"{read.source}: {', '.join(counts)}: good\n")

@@ -16,7 +16,7 @@ from collector.errors import Exit
 from collector.views.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from collector.inventory import Inventory
     from collector.lab import Lab, LabDevice
@@ -30,9 +30,11 @@ def lab(
     from collector.inventory import select
 
     read = read_inventory(inventory, config)
-    devices = _emulated(read, select(read.devices, limit or ()))
+    chosen = select(read.devices, limit or ())
+    devices = _emulated(read, chosen)
+    jumps = dict.fromkeys(jump.name for device in chosen for jump in device.jumps)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(devices))
+        asyncio.run(_serve(devices, lambda running: _say_ready(running, list(jumps))))
     return Exit.OK
 
 
@@ -67,10 +69,10 @@ def _emulated(inventory: Inventory, devices: Sequence[Device]) -> list[LabDevice
     return emulated
 
 
-async def _serve(devices: Sequence[LabDevice]) -> None:
+async def _serve(devices: Sequence[LabDevice], ready: Callable[[Lab], None]) -> None:
     from collector.lab import serve
 
-    serving = asyncio.ensure_future(serve(devices, ready=_say_ready))
+    serving = asyncio.ensure_future(serve(devices, ready=ready))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, serving.cancel)
@@ -78,7 +80,10 @@ async def _serve(devices: Sequence[LabDevice]) -> None:
         await serving
 
 
-def _say_ready(running: Lab) -> None:
+def _say_ready(running: Lab, jumps: Sequence[str]) -> None:
     ports = sorted({running.port(name) for name in running.devices})
     devices = counted(len(running.devices), "device")
     tell(f"lab: {devices} on loopback, ports {ports[0]} to {ports[-1]}; Ctrl-C ends it")
+    if jumps:
+        named = f"jump host{'s' * (len(jumps) > 1)} {', '.join(jumps)}"
+        tell(f"lab: no {named} here: what is behind is served without; say jump: none to meet it")

@@ -33,6 +33,16 @@ class Chart:
     _since: float | None = None
     _ended: float | None = None
 
+    def __post_init__(self) -> None:
+        """Begin with the way to a device that is behind jump hosts."""
+        if self.device.jump:
+            self.at = Step.JUMP
+
+    @property
+    def way(self) -> str:
+        """The jump hosts on the way, the nearest to us first."""
+        return ">".join(jump.name for jump in self.device.jumps)
+
     def enter(self, phase: Phase) -> None:
         """Hear of the phase that the opening comes to: what was before it is passed."""
         telnet = self.device.transport is Transport.TELNET
@@ -43,8 +53,10 @@ class Chart:
             step = Step.PROMPT  # the dialogue for a name and a password is over
         if step is None:
             return
-        if step is not Step.RESOLVE:
-            self._pass()
+        if phase is Phase.RESOLVE:
+            self._since = self.clock()
+            return
+        self._pass(self.way if self.at is Step.JUMP else "")
         if phase is Phase.AUTH:
             self.at = Step.HOSTKEY  # decided in the key exchange, in no time
             self._pass()

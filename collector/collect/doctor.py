@@ -52,6 +52,7 @@ from collector.settings import Settings
 
 _NEXT = {
     Step.RESOLVE: "check the host in the inventory",
+    Step.JUMP: "see to the jump host first",
     Step.CREDENTIALS: "check the credential's private key and agent",
     Step.TCP: "check the address and the port, and the way there",
     Step.KEX: "check what the device offers, and its ssh_profile",
@@ -256,5 +257,9 @@ def _with_hint(fault: Fault, step: Step) -> Fault:
 
 
 def _hidden(examination: Examination, redact: Redaction) -> Examination:
-    steps = tuple(replace(each, detail=redact.text(each.detail)) for each in examination.steps)
-    return replace(examination, steps=steps)
+    """Hide what a device has said; a user's name is ours to tell, also where it is the password."""
+    steps = (
+        each if each.step is Step.AUTH else replace(each, detail=redact.text(each.detail))
+        for each in examination.steps
+    )
+    return replace(examination, steps=tuple(steps))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from collector.errors import InputError
-from collector.model import Algorithms, Device, FaultClass, SshProfile, Transport
+from collector.model import Algorithms, Device, FaultClass, Jump, SshProfile, Transport
 
 if TYPE_CHECKING:
     from collector.store import DeviceRow, PastRun
@@ -63,8 +63,8 @@ class Posture:
 def posture(run: PastRun, limits: Sequence[str] = ()) -> tuple[Posture, ...]:
     """Judge the selected devices of a run, the worst first.
 
-    A run knows of a device its name, groups and platform: by these ``limits`` can select. Raises
-    InputError for what cannot be read, or selects nothing.
+    A run knows all of a device but its tags and its credential: by these ``limits`` cannot select.
+    Raises InputError for what cannot be read, or selects nothing.
     """
     from collector.inventory import select
 
@@ -72,7 +72,8 @@ def posture(run: PastRun, limits: Sequence[str] = ()) -> tuple[Posture, ...]:
         found = {row["name"]: _judged(row) for row in run.rows()}
     except (KeyError, TypeError, ValueError):
         raise InputError(f"run {run.run_id}: a row of it cannot be read") from None
-    chosen = select([each.device for each in found.values()], limits) if limits or found else ()
+    devices = [each.device for each in found.values()]
+    chosen = select(devices, limits, tagged=False) if limits or found else ()
     worst = list(Standing)
     judged = (found[device.name] for device in chosen)
     return tuple(sorted(judged, key=lambda each: (worst.index(each.standing), each.device.name)))
@@ -123,4 +124,13 @@ def _device(row: DeviceRow) -> Device:
         transport=Transport(row.get("transport") or Transport.SSH),
         groups=tuple(row["groups"]),
         ssh_profile=SshProfile(row.get("ssh_profile") or SshProfile.DEFAULT),
+        jump=_jump(row.get("jump") or ()),
     )
+
+
+def _jump(names: Iterable[str]) -> Jump | None:
+    """Give the way by its names, the nearest first: no more is known of it."""
+    jump: Jump | None = None
+    for name in names:
+        jump = Jump(name=name, host="", credential="", jump=jump)
+    return jump

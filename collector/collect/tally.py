@@ -66,7 +66,7 @@ class Tally:
         )
         return (
             f"credential {credential} was rejected {len(rejected_by)} times in a row "
-            f"({', '.join(rejected_by)}); not tried with it any more: {_devices(untried)}"
+            f"({', '.join(rejected_by)}); not tried with it any more: {counted_devices(untried)}"
         )
 
     def exit_status(self, ending: Ending, *, stored: bool) -> Exit:
@@ -85,10 +85,10 @@ class Tally:
         return Exit.SOME_FAILED if any(self.totals[status] for status in _BAD) else Exit.OK
 
 
-def _devices(count: int) -> str:
+def counted_devices(count: int) -> str:
     """Count in words.
 
-    >>> [_devices(count) for count in (0, 1, 2)]
+    >>> [counted_devices(count) for count in (0, 1, 2)]
     ['no device', '1 device', '2 devices']
     """
     return f"{count or 'no'} device{'s' * (count > 1)}"

@@ -53,7 +53,7 @@ class Credentials:
         asked; and otherwise with the first that cannot be had.
         """
         self._look_over(names, asking=True)
-        for name in sorted(dict.fromkeys(names), key=lambda name: patience(self._spec(name))):
+        for name in sorted(self._in_order(names), key=lambda name: patience(self._spec(name))):
             self.get(name)
 
     def examine(self, names: Collection[str]) -> None:
@@ -66,7 +66,7 @@ class Credentials:
 
     def _look_over(self, names: Collection[str], *, asking: bool) -> None:
         problems: list[str] = []
-        for name in dict.fromkeys(names):
+        for name in self._in_order(names):
             if isinstance(self._ends.get(name), Credential):
                 continue
             try:
@@ -75,6 +75,11 @@ class Credentials:
                 problems += error.problems
         if problems:
             raise InputError(*problems)
+
+    def _in_order(self, names: Collection[str]) -> list[str]:
+        """Give each name once, as they are written: of a set each run would make another order."""
+        wanted = frozenset(names)
+        return [*(name for name in self._specs if name in wanted), *sorted(wanted - {*self._specs})]
 
     def _end(self, spec: CredentialSpec) -> Credential | tuple[str, ...]:
         try:

@@ -62,18 +62,20 @@ _TABLE: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultCl
 )
 """The first row that fits counts: the kinds stand before the kinds that they derive from."""
 
+DEVICE: Final = "the device"
 _HINTS: Final = {
     FaultClass.DNS: "check the host name in the inventory and the resolver of this machine",
-    FaultClass.REFUSED: "check the port, and whether the device's SSH or telnet server is enabled",
+    FaultClass.REFUSED: "check the port, and whether {whose} {server} is enabled",
     FaultClass.UNREACHABLE: "check the address, and the route from this machine",
-    FaultClass.HOSTKEY: "compare the fingerprint with the device's own before anything else",
+    FaultClass.HOSTKEY: "compare the fingerprint with {whose} own before anything else",
     FaultClass.AUTH: "check the credential by hand; it is not tried again in this run",
-    FaultClass.BUSY: "no session is free on the device: close idle ones, or lower the limits",
-    FaultClass.KEX: "no algorithm is shared with the device, or it does not speak SSH",
-    FaultClass.TIMEOUT: "try the device by hand; raise the timeouts if it is slow",
-    FaultClass.DISCONNECTED: "look into the device's own log for why it hung up",
+    FaultClass.BUSY: "no session is free on {whom}: close idle ones, or lower the limits",
+    FaultClass.KEX: "no algorithm is shared with {whom}, or it does not speak SSH",
+    FaultClass.TIMEOUT: "try {whom} by hand; raise the timeouts if it is slow",
+    FaultClass.DISCONNECTED: "look into {whose} own log for why it hung up",
     FaultClass.INTERNAL: "this is a fault of the program or of this machine: run again with -vv",
 }
+"""What to do about each class; whoever is no device is a jump host, and has no telnet."""
 _OWN_LIMIT: Final = "raise this machine's limit of open files, or lower limits.sessions"
 
 _WANTED: Final = {
@@ -90,10 +92,10 @@ _WIDER: Final = {
 }
 
 
-def translate(error: BaseException, phase: Phase, whom: str = "the device") -> Fault:
+def translate(error: BaseException, phase: Phase, whom: str = DEVICE) -> Fault:
     """Give the fault that an error of the libraries or the system means in a phase.
 
-    ``whom``: what the message calls the other side.
+    ``whom``: what the message and the hint call the other side.
     """
     cause = first_cause(error)
     if isinstance(cause, DeviceError):
@@ -101,13 +103,11 @@ def translate(error: BaseException, phase: Phase, whom: str = "the device") -> F
     fault_class, message = _classified(cause, phase, whom)
     if fault_class is FaultClass.HOSTKEY:
         phase = Phase.HOSTKEY  # asyncssh tells it as a part of the key exchange
-    hint = _OWN_LIMIT if _is_own_limit(cause) else _HINTS.get(fault_class, "")
+    hint = _OWN_LIMIT if _is_own_limit(cause) else _hint(fault_class, whom)
     return Fault(fault_class=fault_class, phase=phase, message=message, hint=hint)
 
 
-def kex_fault(
-    fault: Fault, offer: Suite | None, profile: SshProfile, whom: str = "the device"
-) -> Fault:
+def kex_fault(fault: Fault, offer: Suite | None, profile: SshProfile, whom: str = DEVICE) -> Fault:
     """Give the fault again in terms of what the device offers, where nothing of it is shared.
 
     Some devices say so and some just hang up; both have said before what they offer. The way out is
@@ -118,7 +118,7 @@ def kex_fault(
         return fault
     kind, wider = kinds[0], [each for each in _WIDER[profile] if not [*missing(each, offer)]]
     named = ", ".join(getattr(offer, kind)) or "nothing"
-    renew = f"allow another {KINDS[kind]} algorithm on the device (most have {_WANTED[kind]})"
+    renew = f"allow another {KINDS[kind]} algorithm on {whom} (most have {_WANTED[kind]})"
     way_out = f"set ssh_profile: {wider[0]} for it; better, " if wider else ""
     return Fault(
         fault_class=FaultClass.KEX,
@@ -126,6 +126,13 @@ def kex_fault(
         message=f"no {KINDS[kind]} algorithm is shared: {whom} offers only {_printable(named)}",
         hint=f"{way_out}{renew}, or renew its software",
     )
+
+
+def _hint(fault_class: FaultClass, whom: str) -> str:
+    whose, server = (
+        ("the device's", "SSH or telnet server") if whom == DEVICE else ("its", "SSH server")
+    )
+    return _HINTS.get(fault_class, "").format(whom=whom, whose=whose, server=server)
 
 
 def first_cause(error: BaseException) -> BaseException:

@@ -158,7 +158,7 @@ class Opening:
             fault_class=FaultClass.TIMEOUT,
             phase=self.phase,
             message=f"nothing more came in phase {self.phase} within {seconds:g} s ({limit} limit)",
-            hint=f"try the device by hand; raise timeouts.{limit} if it is slow",
+            hint=f"try {self._whom} by hand; raise timeouts.{limit} if it is slow",
         )
 
     def _translated(self, error: Exception) -> Fault:

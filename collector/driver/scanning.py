@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import asyncssh
@@ -24,6 +24,8 @@ from collector.driver.route import Route
 from collector.driver.routes import Routes
 from collector.errors import DeviceError, InputError
 from collector.model import Device, Fault, FaultClass, HostKeys, Jump, Phase, Timeouts
+
+WHOM = "the server"  # it may be a jump host
 
 
 class Finding(StrEnum):
@@ -121,11 +123,18 @@ class _Scanning:
             try:
                 await self._routes.reach(jump, timeouts, lambda phase: None)
             except DeviceError as error:
-                fault = jump.blamed(error.fault)
+                fault = jump.blamed(self._hinted(jump, error.fault))
                 if error.fault.fault_class is FaultClass.AUTH:
                     self._rejected[jump.credential] = fault
                 return fault
         return None
+
+    def _hinted(self, jump: Jump, fault: Fault) -> Fault:
+        """Say what helps here, where `host_keys` has no say."""
+        met = self._known.entries_for(jump.host, jump.port)
+        if fault.fault_class is not FaultClass.HOSTKEY or met:
+            return fault
+        return replace(fault, hint="compare its key, then put it on file: hostkeys scan --record")
 
     async def _scanned(self, device: Device) -> Scanned:
         phase = Phase.RESOLVE
@@ -148,8 +157,8 @@ class _Scanning:
             fault = Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
             return _unknown(device, fault)
         except Exception as error:  # noqa: BLE001 - every library has kinds of its own: see translate
-            fault = translate(error, Phase.KEX if witness.connection else phase)
-            return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile))
+            fault = translate(error, Phase.KEX if witness.connection else phase, WHOM)
+            return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile, WHOM))
         if key is None:
             message = "the server showed no host key"
             fault = Fault(fault_class=FaultClass.KEX, phase=phase, message=message)

@@ -95,7 +95,7 @@ class Client(Witness):
         if not on_file:
             self._refuse(
                 f"unknown host key {fingerprint(key)}, and no entry in {self._known.path}",
-                "add the device's key there after comparing it, or use host_keys: accept-new once",
+                "compare it, then put it there by hostkeys scan --record, or host_keys: accept-new",
             )
             return False
         known = on_file[0]

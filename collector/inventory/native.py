@@ -80,7 +80,10 @@ def find_inventory(name: str | Path, folder: Path = Path("inventory")) -> Path:
                 return path
         beside = (entry.name for path in candidates for entry in _entries(path.parent))
         tried = " nor ".join(map(str, candidates))
-        raise InputError(f"no inventory {tried}{near(given.name, beside)}")
+        hint = (
+            near(given.name, beside) or "; name one: --inventory FILE, or inventory: in config.yaml"
+        )
+        raise InputError(f"no inventory {tried}{hint}")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"inventory {found(str(name))}: {reason}") from None

@@ -32,6 +32,7 @@ from typing import Final
 
 from collector.document import near
 from collector.errors import InputError, SelectionError
+from collector.inventory.keys import NO_JUMP
 from collector.model import Device, Transport
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -49,7 +50,7 @@ _BUILT_IN: Final[dict[str, Callable[[Device], tuple[str, ...]]]] = {
         (device.ssh_profile.value,) if device.transport is Transport.SSH else ()
     ),
     "group": lambda device: device.groups,
-    "jump": lambda device: tuple(jump.name for jump in device.jumps),
+    "jump": lambda device: tuple(jump.name for jump in device.jumps) or (NO_JUMP,),
 }
 
 
@@ -67,8 +68,12 @@ class _Term:
         return any(mark in self.value for mark in "*?[")
 
 
-def select(devices: Sequence[Device], limits: Sequence[str]) -> tuple[Device, ...]:
+def select(
+    devices: Sequence[Device], limits: Sequence[str], *, tagged: bool = True
+) -> tuple[Device, ...]:
     """Return the devices that every expression lets in, in their order.
+
+    ``tagged``: whether their tags are known; those of a stored run are not.
 
     Raises SelectionError when that is none, or a term is a slip; InputError for an expression that
     cannot be read. An ``@file`` is read here.
@@ -76,7 +81,7 @@ def select(devices: Sequence[Device], limits: Sequence[str]) -> tuple[Device, ..
     if not devices:
         raise SelectionError("the inventory has no devices")
     expressions = [(text, tuple(_terms(text))) for text in limits]
-    fits = _Fits(devices)
+    fits = _Fits(devices, tagged=tagged)
     fits.refuse_slips(term for _, terms in expressions for term in terms)
     selected: Sequence[Device] = devices
     for text, terms in expressions:
@@ -98,14 +103,15 @@ def _nothing(text: str, narrowed: bool) -> str:
     message = f"--limit {text!r}: no device fits"
     if not narrowed:
         return message
-    return f"{message} of those the --limit before it left (for either one, write 'a,b')"
+    return f"{message} of those that the expression before it left (for either one, write 'a,b')"
 
 
 class _Fits:
     """Which devices a term fits, worked out once a term."""
 
-    def __init__(self, devices: Sequence[Device]) -> None:
+    def __init__(self, devices: Sequence[Device], *, tagged: bool) -> None:
         self._devices = devices
+        self._tagged = tagged
         self._by_key: dict[str, dict[str, list[str]]] = {}
 
     def names(self, term: _Term) -> frozenset[str]:
@@ -133,15 +139,32 @@ class _Fits:
     def _slip(self, term: _Term, *, hint: bool) -> str:
         values = self._values(term.key)
         if term.key == "name":
-            what, known = f"no device {term.value!r}", list(values)
-        elif term.key == "group":
+            return f"no device {term.value!r}{self._instead(term.value) if hint else ''}"
+        if term.key == "group":
             what, known = f"no device is in a group {term.value!r}", list(values)
         elif values:
             what, known = f"no device has {term.key}={term.value}", list(values)
         else:
-            what, known = f"no device has a tag {term.key!r}", self._keys()
+            untagged = "a stored run knows no tags, and there is no other key"
+            lacking = "no device has a tag" if self._tagged else untagged
+            what, known = f"{lacking} {term.key!r}", self._keys()
         word = term.value if values or term.key in _BUILT_IN else term.key
         return what + (near(word, known) if hint else "")
+
+    def _instead(self, name: str) -> str:
+        """Say what was meant by a name that no device has."""
+        if name != NO_JUMP and name in self._values("jump"):
+            return f": it is a jump host; write 'jump={name}' for what is behind it"
+        key, colon, value = name.partition(":")
+        if colon:
+            meant = {
+                each: f"{each}{':' if each == 'group' else '='}{value}" for each in self._keys()
+            }
+            hit = near(key, meant)
+            return next(
+                (f"; did you mean {meant[each]!r}?" for each in meant if repr(each) in hit), ""
+            )
+        return near(name, self._values("name"))
 
     def _keys(self) -> list[str]:
         tags = {key for device in self._devices for key in device.tags}

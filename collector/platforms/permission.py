@@ -80,7 +80,7 @@ def _rule_on_words(text: str, platform: Platform) -> Ruling:
     reads = _matching(words, platform.read_only, platform)
     configures = _matching(words, platform.config_modes, platform)
     if configures and configures >= reads:
-        return Ruling(permission=Permission.REFUSED, reason="it configures the device")
+        return Ruling(permission=Permission.REFUSED, reason="it configures or restarts the device")
     if reads or " ".join(text.split()) in platform.paging_off:  # sent at login anyway
         return Ruling(permission=Permission.READ_ONLY)
     return Ruling(permission=Permission.UNSAFE, reason="not among the read-only commands")

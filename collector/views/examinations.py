@@ -19,6 +19,8 @@ def examination_text(examination: Examination) -> str:
     """Give a line for each step, and the next step to take below the one that failed."""
     device = examination.device
     where = f"{device.host}:{device.port}, {device.platform}, {device.transport}"
+    if device.jump:
+        where += f", jump={'>'.join(jump.name for jump in device.jumps)}"
     lines = [line for step in examination.steps for line in _lines(step)]
     return f"{device.name} ({where}): {examination.status}\n" + "".join(lines)
 
@@ -32,6 +34,7 @@ def examination_row(examination: Examination) -> dict[str, object]:
         "port": device.port,
         "platform": device.platform,
         "transport": device.transport,
+        "jump": [jump.name for jump in device.jumps],
         "status": examination.status,
         "steps": [_step_row(step) for step in examination.steps],
     }

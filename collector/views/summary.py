@@ -45,6 +45,8 @@ def totals_line(
     '7 devices in 2.3 s: 7 ok; 2 changed, 1 new'
     >>> totals_line({Status.OK: 7}, 2.34, changes={Change.UNCHANGED: 7})
     '7 devices in 2.3 s: 7 ok; nothing changed'
+    >>> totals_line({Status.PARTIAL: 1}, 0.7, changes={Change.FAILED: 1})
+    '1 device in 0.7 s: 1 partial; 1 without a new copy'
     """
     named = [
         _paint(f"{totals[status]} {status}", status, coloured=coloured)
@@ -58,6 +60,8 @@ def totals_line(
 
 def _changes(changes: Mapping[Change, int]) -> str:
     named = [f"{changes[change]} {change}" for change in _TOLD if changes.get(change)]
+    if lacking := changes.get(Change.FAILED):  # nothing was compared there
+        named.append(f"{lacking} without a new copy")
     return ", ".join(named) or "nothing changed"
 
 

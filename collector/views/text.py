@@ -48,10 +48,12 @@ def _command(name: str, result: CommandResult) -> bytes:
 
 def _header(name: str, command: str, status: Status | CommandStatus, fault: Fault | None) -> bytes:
     title = f"== {name}: {one_line(command)} ==" if command else f"== {name} =="
-    if status != "ok":
-        title += f" {status}"
+    words = [status.value] if status != "ok" else []
     if fault is not None:
-        title += f": {describe(fault)}"
+        said = describe(fault)
+        words = [said] if words == [fault.fault_class.value] else [*words, said]
+    if words:
+        title += f" {': '.join(words)}"
     return f"{title}\n".encode()
 
 

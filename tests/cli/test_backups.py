@@ -49,7 +49,7 @@ async def test_a_backup_is_told_in_manifest_summary_and_commit(lab: Lab, tmp_pat
     assert "3 devices: 2 ok, 1 failed" in git(output, "log", "-1", trailer)
 
     end = await collector("run", "-i", "lab.yaml", "-l", "r1,refusing", cwd=tmp_path)
-    assert end.stderr.splitlines()[0].endswith(" s: 1 ok, 1 failed; nothing changed")
+    assert end.stderr.splitlines()[0].endswith(" s: 1 ok, 1 failed; 1 without a new copy")
     assert latest(tmp_path)["commit"] is None
     assert subjects(output) == ["Backup: 2 new"]
 

@@ -99,7 +99,7 @@ def test_nothing_selected_says_which_expression(limit: str, line: str) -> None:
 
 
 def test_expressions_that_exclude_one_another_say_so() -> None:
-    with pytest.raises(SelectionError, match="of those the --limit before it left"):
+    with pytest.raises(SelectionError, match="of those that the expression before it left"):
         select(DEVICES, ["r1", "r2"])
 
 
