@@ -662,7 +662,7 @@ def _clashing_jobs(data: Mapping[str, Any]) -> Iterator[Complaint]:
 
 
 def _clash(first: Mapping[str, Any], job: Mapping[str, Any], path: str) -> str:
-    """Name the key by which two jobs write the same files in two ways; empty where there is none."""
+    """Name the key by which two jobs write the same files in two ways; empty for none."""
     if _are_apart(first["commands"], job["commands"]):
         return ""
     if job.get("redact", Redact.OFF) != first.get("redact", Redact.OFF):

@@ -206,3 +206,9 @@ async def test_an_interrupt_ends_it_and_tells_how_far_it_came(tmp_path: Path) ->
         end = await ended(running)
     assert end.status == Exit.INTERRUPTED
     assert rows(end)["stuck"]["steps"][-1]["class"] == "cancelled"
+
+
+async def test_a_user_that_is_the_password_is_told(tmp_path: Path) -> None:
+    async with Lab([LabDevice(name="r1", platform="cisco_iosxe", password="admin")]) as lab:
+        end = await doctor(tmp_path, lab, {"r1": ""}, credential="admin")
+    assert "s  user admin\n" in end.stdout.decode()

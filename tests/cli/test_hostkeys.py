@@ -237,7 +237,7 @@ async def test_what_is_behind_a_jump_host_is_scanned_through_it(tmp_path: Path) 
         assert {name: row["finding"] for name, row in rows(end).items()} == {
             "r1": "none", "core": "none", "edge": "new",
         }  # fmt: skip
-        assert "r1: jump (connect): jump host edge: unknown host key" in end.stderr
+        assert "r1, core: jump (connect): jump host edge: unknown host key" in end.stderr
         assert edge.attempts == core.connections == 0
 
         end = await run("scan", "--record", "-f", "jsonl")

@@ -39,7 +39,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "--workers", "many"], "--workers", "collector run --help"),
         (["run", "--format", "xml"], "xml", "collector run --help"),
         (["run", "stray"], "stray", "collector run --help"),
-        (["inventory"], "ommand", "collector inventory --help"),
+        (["inventory"], "command", "collector inventory --help"),
         (["inventory", "nonsense"], "nonsense", "collector inventory --help"),
         (["run", "--inventory"], "--inventory", "collector --help"),
     ],
@@ -58,8 +58,42 @@ def test_wrong_words_get_one_line_and_where_to_look(
 
 
 @pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["run", "-f", "jsn"],
+            "--format: expected text, json, jsonl or table, found 'jsn'; did you mean 'json'?",
+        ),
+        (["run", "--workers", "0"], "--workers: expected 1 or more, found '0'"),
+        (["run", "--workers", "many"], "--workers: expected a whole number, found 'many'"),
+        (["run", "-t", "long"], "--timeout: expected a number, found 'long'"),
+        (["run", "--limt", "x"], "no such option: --limt; did you mean '--limit'?"),
+        (["run", "r1"], "unexpected 'r1': devices are selected by --limit r1"),
+        (["doctor", "r1", "r2"], "unexpected 'r1 r2': devices are selected by --limit r1,r2"),
+        (["runs", "stray"], "unexpected 'stray'"),
+        (["rnu"], "no such command 'rnu'; did you mean 'run'?"),
+        (["inventory"], "missing command"),
+    ],
+)
+def test_wrong_words_are_told_as_wrong_keys_are(words: list[str], line: str, capfd: Said) -> None:
+    main(words)
+    assert capfd.readouterr().err.partition(" (see '")[0] == f"collector: {line}"
+
+
+def test_an_empty_folder_is_told_how_to_name_an_inventory(capfd: Said) -> None:
+    assert main(["run"]) == Exit.USAGE
+    assert capfd.readouterr().err.endswith("--inventory FILE, or inventory: in config.yaml\n")
+
+
+def test_what_is_forgotten_is_not_called_a_limit(capfd: Said) -> None:
+    assert main(["hostkeys", "forget", "r9", "-i", "lab.yaml"]) == Exit.USAGE
+    assert capfd.readouterr().err == "collector: 'r9': no device 'r9'\n"
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["run", "-i", "lab.yaml", "-c", "reload"], "it configures or restarts the device"),
         (["run", "-i", "absent.yaml"], "absent.yaml"),
         (["run", "-i", "lab.yaml", "--config", "absent.yaml"], "absent.yaml"),
         (["run", "-i", "lab.yaml", "--limit", "r99"], "r99"),

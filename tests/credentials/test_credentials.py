@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.credentials import Credential, Credentials, CredentialSpec, expand, is_template
+from collector.credentials.spec import Command
 from collector.errors import InputError
 
 
@@ -162,3 +164,29 @@ def test_nothing_shows_a_secret() -> None:
     for shown in (specs["lab"], credentials, credentials.get("lab")):
         assert "h2" not in repr(shown)
         assert "h2" not in str(shown)
+
+
+def test_problems_come_in_the_order_of_the_file() -> None:
+    names = [f"c{number}" for number in range(20, 0, -1)]
+    specs = {name: CredentialSpec(name=name, username=f"${{{name.upper()}}}") for name in names}
+    for judge in (Credentials(specs, {}).examine, Credentials(specs, {}).check):
+        with pytest.raises(InputError) as caught:
+            judge(frozenset(names))
+        said = [re.search(r"C\d+", line) for line in caught.value.problems]
+        assert [hit[0].lower() for hit in said if hit] == names
+
+
+def test_those_that_take_equal_patience_are_fetched_in_the_order_of_the_file(
+    tmp_path: Path,
+) -> None:
+    names = [f"c{number}" for number in range(12, 0, -1)]
+    log = tmp_path / "asked"
+    specs = {
+        name: spec(
+            name=name,
+            password=Command(argv=("sh", "-c", f"echo {name} | tee -a {log}")),
+        )
+        for name in names
+    }
+    Credentials(specs, {}).check(frozenset(names))
+    assert log.read_text().split() == names

@@ -235,3 +235,16 @@ async def test_a_device_too_old_is_told_by_what_it_offers(kind: str, offers: str
     assert (fault.fault_class, fault.phase) == (FaultClass.KEX, Phase.KEX)
     assert fault.message.endswith(f"algorithm is shared: the device offers only {offers}")
     assert "on the device" in fault.hint
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(), TimeoutError(), ConnectionResetError()], ids=repr
+)
+@pytest.mark.parametrize("phase", [Phase.CONNECT, Phase.AUTH])
+def test_the_hint_for_a_jump_host_speaks_of_no_device(error: OSError, phase: Phase) -> None:
+    hint = translate(error, phase, "it").hint
+    assert hint
+    assert "device" not in hint
+    assert "telnet" not in hint
+    assert "{" not in hint + translate(error, phase).hint
+    assert "device" in translate(error, phase).hint

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collector.errors import InputError, SelectionError
 from collector.inventory import select
 from collector.inventory.selection import LARGEST
-from collector.model import Device, Transport
+from collector.model import Device, Jump, Transport
 
 
 def device(name: str, **tags: str) -> Device:
@@ -24,6 +24,7 @@ def device(name: str, **tags: str) -> Device:
         transport=Transport.TELNET if name == "e2" else Transport.SSH,
         groups=(tags["site"], "all"),
         tags=tags,
+        jump=Jump(name="edge", host="edge.example", credential="hop") if name == "r7" else None,
     )
 
 
@@ -70,6 +71,9 @@ def names(*limits: str) -> str:
         (("site=ams", "role=edge"), "r2"),
         (("!x*",), "r1 r2 r7 e1 e2"),  # a glob may fit nothing
         (("x*,r1",), "r1"),
+        (("jump=edge",), "r7"),
+        (("jump=none",), "r1 r2 e1 e2"),
+        (("!jump=none",), "r7"),
     ],
 )
 def test_what_is_selected(limits: tuple[str, ...], expected: str) -> None:
@@ -87,6 +91,10 @@ def test_what_is_selected(limits: tuple[str, ...], expected: str) -> None:
         ("platform=arista", "no device has platform=arista; did you mean 'arista_eos'?"),
         ("site=asm", "no device has site=asm; did you mean 'ams'?"),
         ("group:lonn", "no device is in a group 'lonn'; did you mean 'lon'?"),
+        ("edge", "no device 'edge': it is a jump host; write 'jump=edge' for what is behind it"),
+        ("none", "--limit 'none': no device 'none'"),
+        ("grup:ams", "--limit 'grup:ams': no device 'grup:ams'; did you mean 'group:ams'?"),
+        ("site:ams", "no device 'site:ams'; did you mean 'site=ams'?"),
         ("x*", "--limit 'x*': no device fits"),
         ("r1,!r*", "--limit 'r1,!r*': no device fits"),
     ],

@@ -327,10 +327,44 @@ def test_what_is_wrong_with_redaction_is_told_with_its_place(path: Path) -> None
     ]
 
 
+ONE = "  one: {commands: backup, redact: mask}\n"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "line"),
+    [
+        ("two: {commands: backup}", "3:8: jobs.two.redact: expected the redact of job one"),
+        (
+            "two: {commands: [show x], backup: true, redact: mask}",
+            "3:19: jobs.two.commands: expected the commands of job one, as both write the same",
+        ),
+    ],
+)
+def test_jobs_that_would_undo_each_other_are_refused(path: Path, jobs: str, line: str) -> None:
+    (problem,) = problems(path, f"jobs:\n{ONE}  {jobs}\n")
+    assert problem.startswith(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"jobs:\n{ONE}  two: {{commands: backup, backup: false}}\n",
+        f"jobs:\n{ONE}  two: {{commands: [show x]}}\n",
+        f"jobs:\n{ONE}  two: {{commands: backup}}\nbackups: {{enabled: false}}\n",
+        f"jobs:\n{ONE}  two: {{commands: [show x], backup: true, redact: mask}}\n"
+        "backups: {path: '{name}/{command}'}\n",
+        "jobs:\n  one: {commands: {cisco_iosxe: [show x]}, backup: true}\n"
+        "  two: {commands: {arista_eos: [show y]}, backup: true, redact: mask}\n",
+    ],
+)
+def test_jobs_with_histories_that_do_not_meet_are_taken(path: Path, text: str) -> None:
+    assert {"one", "two"} <= load(path, text).jobs.keys()
+
+
 def test_how_backups_are_kept(path: Path) -> None:
     text = "backups: {path: '{group}/{tag:site}/{name}.cfg', push: {remote: origin}}\njobs:\n"
     text += "  a: {commands: backup}\n  b: {commands: backup, backup: false}\n"
-    text += "  c: {commands: [show x]}\n  d: {commands: [show x], backup: true}\n"
+    text += "  c: {commands: [show x]}\n  d: {commands: backup, backup: true}\n"
     environ = {
         "COLLECTOR_BACKUPS_ENABLED": "false",
         "COLLECTOR_BACKUPS_AUTHOR": "NOC <noc@example.net>",
@@ -355,7 +389,7 @@ def test_how_backups_are_kept(path: Path) -> None:
         ("path: all.cfg", "expected a path with {name} in it"),
         (
             "path: '{nam}.cfg'",
-            "expected words of {name}, {group}, {platform}, {command}, {tag:KEY}",
+            "words of {name}, {group}, {platform}, {command}, {tag:KEY}, found '{nam}.cfg'",
         ),
         ("path: '/{name}'", "expected a relative path, none of its parts empty or hidden"),
         ("path: '../{name}'", "expected a relative path"),

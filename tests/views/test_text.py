@@ -32,9 +32,8 @@ def test_an_output_without_a_line_end_gets_one_before_the_next_header() -> None:
 
 
 def test_a_bad_command_says_why_beside_its_name() -> None:
-    assert (
-        b"== r1: show nonsense == rejected: rejected (command): % Invalid input detected\n"
-        in shown(partial("r1"))
+    assert b"== r1: show nonsense == rejected (command): % Invalid input detected\n" in shown(
+        partial("r1")
     )
 
 
