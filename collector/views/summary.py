@@ -60,9 +60,9 @@ def totals_line(
 
 def _changes(changes: Mapping[Change, int]) -> str:
     named = [f"{changes[change]} {change}" for change in _TOLD if changes.get(change)]
-    if lacking := changes.get(Change.FAILED):  # nothing was compared there
-        named.append(f"{lacking} without a new copy")
-    return ", ".join(named) or "nothing changed"
+    lacking = changes.get(Change.FAILED)  # nothing was compared there
+    nothing = f"{lacking} without a new copy" if lacking else "nothing changed"
+    return ", ".join(named) or nothing
 
 
 def failure_lines(

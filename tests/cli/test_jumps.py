@@ -54,9 +54,9 @@ async def test_the_way_to_a_device_is_shown(tmp_path: Path) -> None:
         assert host.connections == 0
 
         end = await collector(
-            "run", "-i", "lab.yaml", "-c", "show clock", "-l", "jump=edge,!far", cwd=tmp_path
+            "run", "-v", "-i", "lab.yaml", "-c", "show clock", "-l", "jump=edge,!far", cwd=tmp_path
         )
-        assert end.status == Exit.OK
+        assert (end.status, " 1 device, outputs go to " in end.stderr) == (Exit.OK, True)
         manifest = json.loads((tmp_path / "output/runs/latest/manifest.json").read_text())
         assert [row["jump"] for row in manifest["devices"]] == [["edge"]]
         end = await collector("doctor", "-i", "lab.yaml", "-l", "r1", cwd=tmp_path)
@@ -105,8 +105,7 @@ async def test_a_jump_host_that_fails_is_told_as_such(tmp_path: Path) -> None:
             assert line.startswith("r1, r2: jump (connect): jump host edge: unknown host key ")
             assert hint.endswith("compare its key, then put it on file: hostkeys scan --record")
             assert host.attempts == 0
-        words = ("doctor", "-i", "lab.yaml", "-l", "r1", "-f", "json")
-        end = await collector(*words, cwd=tmp_path)
+        end = await collector("doctor", "-i", "lab.yaml", "-l", "r1", "-f", "json", cwd=tmp_path)
     (row,) = json.loads(end.stdout)
     (step,) = row["steps"]
     assert (row["jump"], step["step"], step["ok"]) == (["edge"], "jump", False)
