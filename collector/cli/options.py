@@ -32,8 +32,9 @@ LimitOption = Annotated[
         "--limit",
         "-l",
         metavar="WHICH",
-        help="Only these devices: a name or glob, group:NAME, platform=NAME, TAG=VALUE, @FILE;"
-        " '!' before it leaves them out. May be repeated.",
+        help="Only these devices: a name or glob, group:NAME, TAG=VALUE, KEY=VALUE with a key of"
+        " the inventory (host, platform, transport, ssh_profile, credential, jump), or @FILE. A"
+        " comma is 'or', a second --limit 'and', '!' before it 'not': see docs/selecting.md.",
     ),
 ]
 FormatOption = Annotated[

@@ -80,22 +80,31 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     config: ConfigOption = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-w", metavar="N", min=1, help="Sessions open at once."),
+        typer.Option(
+            "--workers", "-w", metavar="N", min=1, help="Sessions open at once (limits.sessions)."
+        ),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", "-t", metavar="SECONDS", help="The limit for each device."),
+        typer.Option(
+            "--timeout",
+            "-t",
+            metavar="SECONDS",
+            help="The limit for each device (timeouts.device).",
+        ),
     ] = None,
     max_runtime: Annotated[
         float | None,
-        typer.Option("--max-runtime", metavar="SECONDS", help="The limit for the whole run."),
+        typer.Option(
+            "--max-runtime", metavar="SECONDS", help="The limit for the whole run (timeouts.run)."
+        ),
     ] = None,
     max_failures: Annotated[
         str | None,
         typer.Option(
             "--max-failures",
             metavar="N|N%",
-            help="Begin no more devices when more than so many have failed.",
+            help="Begin no more devices when more than so many have failed (max_failures).",
         ),
     ] = None,
     allow_unsafe: Annotated[
@@ -116,12 +125,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         typer.Option(
             "--summary-file",
             metavar="FILE",
-            help="Write a summary of the run: Markdown (.md) or JSON (.json). May be repeated.",
+            help="Write a summary of the run (summary_files): Markdown (.md) or JSON (.json). May"
+            " be repeated.",
         ),
     ] = None,
     metrics_file: Annotated[
         str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus."),
+        typer.Option(
+            "--metrics-file", metavar="FILE", help="Write metrics for Prometheus (metrics_file)."
+        ),
     ] = None,
     resume: Annotated[
         str | None,

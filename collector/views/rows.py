@@ -1,7 +1,8 @@
 """Results for programs: one JSON object for each command output.
 
-Owns the names of the keys, and how objects are joined to an array or to lines; where the manifest
-has the same thing it has the same name. An output that is not UTF-8 has U+FFFD for each byte
+Owns the names of the keys, and how objects are joined to an array or to lines. What the manifest
+has as well is called as there, but for the device's name: in the manifest, whose rows are devices,
+it is ``name``; in every view it is ``device``. An output that is not UTF-8 has U+FFFD for each byte
 that cannot be read, and its ``encoding`` says so; the stored file keeps the bytes.
 """
 
