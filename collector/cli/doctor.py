@@ -70,8 +70,8 @@ class _Shower:
         self._kept: list[Examination] = []
 
     def show(self, examination: Examination) -> None:
-        from collector.views.devices import json_text
         from collector.views.examinations import examination_row, examination_text
+        from collector.views.rows import json_text
 
         show: dict[Format, Callable[[Examination], str]] = {
             Format.TEXT: examination_text,
@@ -83,8 +83,8 @@ class _Shower:
             self._kept.append(examination)
 
     def end(self) -> None:
-        from collector.views.devices import json_text
         from collector.views.examinations import examination_row, examination_table
+        from collector.views.rows import json_text
 
         if self._shape is Format.JSON:
             rows = [examination_row(each) for each in self._kept]

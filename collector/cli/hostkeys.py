@@ -168,7 +168,7 @@ def _tell_bad(scanned: Scanned) -> None:
 
 
 def _show(rows: list[dict[str, Any]], headings: Sequence[str], shape: Format | None) -> None:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

@@ -31,7 +31,8 @@ def list_devices(
 ) -> None:
     """List the devices, with groups, tags and the name of the credential."""
     from collector.inventory import select
-    from collector.views.devices import device_row, device_table, json_text
+    from collector.views.devices import device_row, device_table
+    from collector.views.rows import json_text
 
     devices = select(read_inventory(inventory, config).devices, limit or ())
     if shape in {Format.JSON, Format.JSONL}:

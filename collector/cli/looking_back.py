@@ -373,7 +373,7 @@ def _selected(inventory: str | None, config: Path | None, limit: Sequence[str]) 
 
 
 def _print(deeds: Iterable[Deed], shape: Format | None, headings: Sequence[str]) -> None:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

@@ -53,7 +53,7 @@ def show_posture(
     from collector.cli.stored import output_folder
     from collector.collect.posture import GOOD, Standing, posture
     from collector.store import find_run
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     found = posture(find_run(output_folder(output, config), run, ended=True), limit or ())

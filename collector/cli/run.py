@@ -281,7 +281,8 @@ def _is_over(plan: Plan) -> bool:
 
 
 def _show_plan(plan: Plan, shape: Format | None) -> None:
-    from collector.views.devices import json_text, plan_row, plan_text
+    from collector.views.devices import plan_row, plan_text
+    from collector.views.rows import json_text
 
     if shape in {Format.JSON, Format.JSONL}:
         rows = [plan_row(assignment) for assignment in plan.assignments]

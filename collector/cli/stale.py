@@ -70,7 +70,7 @@ def stale(
 def _text(
     old: Sequence[tuple[Device, LastGood | None]], now: datetime, shape: Format | None
 ) -> str:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

@@ -24,7 +24,7 @@ def runs(
     *, output: OutputOption = None, shape: FormatOption = None, config: ConfigOption = None
 ) -> None:
     """List the runs of the output folder: when, which job, how they ended."""
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     rows = list(_rows(output_folder(output, config)))

@@ -79,6 +79,11 @@ def json_lines(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     return (_line(row) + "\n" for row in rows)
 
 
+def json_text(rows: Iterable[Mapping[str, object]], *, lines: bool) -> str:
+    """Give objects of any kind as one array, or as one object a line."""
+    return "".join(json_lines(rows) if lines else json_array(rows))
+
+
 def rows(result: DeviceResult) -> Iterator[dict[str, object]]:
     """Give an object for each command asked; a device's own fault has one more, of no command."""
     device = {
