@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    LimitOption,
+    settings_of,
+)
 from collector.cli.streams import standard_output, tell
 from collector.log import one_line
 from collector.views import Format
@@ -75,8 +81,6 @@ def read_inventory(name: str | None, config: Path | None) -> Inventory:
 def _find(name: str | None, config: Path | None) -> tuple[Path, Mapping[str, Platform]]:
     from collector.collect import platforms_of
     from collector.inventory import find_inventory
-    from collector.settings import Override, load_settings
 
-    named = {"inventory": Override(value=name, label="--inventory")} if name else {}
-    settings = load_settings(config, os.environ, named)
+    settings = settings_of(config, {"--inventory": ("inventory", name)})
     return find_inventory(settings.inventory), platforms_of(settings)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from collector.cli.options import (
     InventoryOption,
     LimitOption,
     OutputOption,
+    settings_of,
 )
 from collector.cli.streams import coloured, on_terminal, standard_output, tell
 from collector.errors import Exit, InputError
@@ -191,7 +191,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--summary-file": ("summary_files", summary_file),
         "--metrics-file": ("metrics_file", metrics_file),
     }
-    settings = _settings(config, flags)
+    settings = settings_of(config, flags)
     if resume or failed_of:
         plan = _plan_again(
             settings,
@@ -222,17 +222,6 @@ def run(  # noqa: PLR0913 - a parameter is a flag
 def _check_one(flags: Sequence[str]) -> None:
     if len(flags) > 1:
         raise InputError(f"{' and '.join(flags)}: expected one of them, found {len(flags)}")
-
-
-def _settings(config: Path | None, flags: Mapping[str, tuple[str, object]]) -> Settings:
-    from collector.settings import Override, load_settings
-
-    overrides = {
-        key: Override(value=value, label=label)
-        for label, (key, value) in flags.items()
-        if value is not None
-    }
-    return load_settings(config, os.environ, overrides)
 
 
 def _plan(
