@@ -14,10 +14,9 @@ from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.model import Device, HostKeys, Transport
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned

@@ -17,9 +17,8 @@ from collector.cli.options import (
     settings_of,
 )
 from collector.cli.streams import standard_output, tell
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory

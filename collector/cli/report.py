@@ -10,9 +10,8 @@ import typer
 from collector.cli.options import ConfigOption, FormatOption, LimitOption, OutputOption
 from collector.cli.streams import standard_output
 from collector.errors import Exit
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.collect.posture import Posture

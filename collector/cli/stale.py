@@ -18,9 +18,8 @@ from collector.cli.options import (
 )
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit
-from collector.log import utc
+from collector.log import counted, utc
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.model import Device

@@ -154,7 +154,8 @@ async def execute(
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
-                logger.info("%d devices, outputs go to %s", plan.total, writer.folder)
+                devices = log.counted(plan.total, "device")
+                logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
                     plan, _results(plan.assignments, connect, settings, stop, breaker), ending
