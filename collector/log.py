@@ -1,9 +1,10 @@
 """Log lines that say which run, device and command they belong to.
 
-Owns the context variables, the two shapes of a line (text, JSON) and the one place where
-logging is set up. Refuses to know what is logged and whether a progress bar is on the screen: the
-stream is handed in. The libraries underneath log whole configurations and typed passwords when
-they debug, so their loggers never go below WARNING.
+Owns the context variables, the two shapes of a line (text, JSON), what all lines to people share (a
+count, a time, one harmless line) and the one place where logging is set up. Refuses to know what is
+logged and whether a progress bar is on the screen: the stream is handed in. The libraries
+underneath log whole configurations and typed passwords when they debug, so their loggers never go
+below WARNING.
 """
 
 from __future__ import annotations
@@ -148,6 +149,15 @@ def utc(moment: datetime) -> str:
     '2026-03-01T07:05:09.250Z'
     """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many of something there are.
+
+    >>> counted(1, "device"), counted(0, "device")
+    ('1 device', '0 devices')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def one_line(text: str) -> str:

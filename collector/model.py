@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 
 class Status(StrEnum):
@@ -347,6 +347,15 @@ class Jump:
             hint=f"see to jump host {self.name} first: {fault.hint or 'look into its log'}",
         )
 
+    def lost(self, message: str = "its connection was lost") -> Fault:
+        """Give the fault of a device behind it, when this one has hung up or fallen silent."""
+        return Fault(
+            fault_class=FaultClass.JUMP,
+            phase=Phase.CONNECT,
+            message=f"jump host {self.name}: {message}",
+            hint=f"look into the log of jump host {self.name} for why it hung up",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -431,6 +440,11 @@ class Algorithms:
     host_key: str
     cipher: str
     mac: str
+
+
+JobCommands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
+"""What a job asks: each platform's own backup, the same of all, or lists by platform, of which
+``default`` is for those that are not named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,12 +47,14 @@ from collector.document.keys import (
     Secret,
     Section,
     SourceKeys,
+    TimeoutKeys,
     Word,
 )
 from collector.errors import InputError
 from collector.model import (
     Event,
     HostKeys,
+    JobCommands,
     Limits,
     Redact,
     Retention,
@@ -69,20 +71,16 @@ OUTPUT_LIMIT: Final = 64 * 1024 * 1024
 SUSPECT_BELOW: Final = 0.5
 _LIMITS, _TIMEOUTS, _RETRIES = Limits(), Timeouts(), Retries()  # the defaults
 
-Commands = Literal["backup"] | tuple[str, ...] | Mapping[str, tuple[str, ...]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A named set of commands: each platform's own backup, or the same for all, or by platform.
-
-    By platform, ``default`` stands for those that are not named. ``backup``: what it collects is
+    """A named set of commands. ``backup``: what it collects is
     the backup of a device, and has a history. ``keep_raw``: what is redacted is kept as it came in
     the run's own folder, and nowhere else.
     """
 
     name: str
-    commands: Commands
+    commands: JobCommands
     backup: bool = False
     redact: Redact = Redact.OFF
     keep_raw: bool = False
@@ -300,11 +298,7 @@ class _LimitKeys(Closed):
     )
 
 
-class _TimeoutKeys(Closed):
-    connect: Seconds = Field(_TIMEOUTS.connect, description="seconds until the transport stands")
-    login: Seconds = Field(_TIMEOUTS.login, description="seconds until the prompt is learned")
-    command: Seconds = Field(_TIMEOUTS.command, description="seconds for one command")
-    device: Seconds = Field(_TIMEOUTS.device, description="seconds for all of a device")
+class _TimeoutKeys(TimeoutKeys):
     run: SecondsOrNone = Field(_TIMEOUTS.run, description="seconds for the run; 0: no limit")
 
 
@@ -770,7 +764,7 @@ def _job(name: str, keys: _JobKeys) -> Job:
     )
 
 
-def _commands(job: _JobKeys) -> Commands:
+def _commands(job: _JobKeys) -> JobCommands:
     match job.commands:
         case str():
             return "backup"

@@ -7,6 +7,7 @@ type of another one knows it all the same.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,31 @@ def test_modules_of_a_room_have_no_cycle() -> None:
         for module, text in found.items()
     }
     assert cycles(edges) == []
+
+
+def test_a_module_of_the_driver_knows_only_those_before_it() -> None:
+    found = dict(modules())
+    order = driver_order()
+    in_the_room = {module for module in found if module.startswith("driver.")}
+    assert set(order) == in_the_room - {"driver.__init__"}
+    assert len(order) == len(set(order))
+    known = {
+        (module, target)
+        for module in order
+        for name in imports(found[module])
+        for target in targets_within(name, found)
+        if target in order and target != module
+    }
+    assert known
+    assert {edge for edge in known if order.index(edge[1]) > order.index(edge[0])} == set()
+
+
+def driver_order() -> list[str]:
+    """Return the modules of the driver as the table of the plan has them, row by row."""
+    text = (SOURCE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## The way of a command\n(.*?)^```", text, re.S | re.M)
+    cells = re.findall(r"^\| (`[^|]+`) \|", section, re.M)
+    return [f"driver.{name}" for cell in cells for name in re.findall(r"`(\w+)`", cell)]
 
 
 def targets_within(name: str, found: dict[str, str]) -> Iterator[str]:

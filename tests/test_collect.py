@@ -335,7 +335,7 @@ async def test_a_credential_that_everybody_rejected_is_exit_5_too(inventory: Pat
 
     assert statuses(outcome) == {"r1": "failed", "r2": "failed", "r3": "failed"}
     assert outcome.exit_status is Exit.BREAKER
-    assert outcome.remarks[0].endswith("not tried with it any more: no device")
+    assert outcome.remarks[0].endswith("not tried with it any more: 0 devices")
 
 
 async def test_the_observer_sees_each_result_stored(inventory: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.backups.pending import Entry
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.model import Change, Status
 
 NAMED: Final = 100  # devices in a message; the others are counted
@@ -35,9 +35,10 @@ def commit_message(entries: Sequence[Entry], totals: Mapping[Status, int]) -> st
     """
     changes = {entry.device: entry.change for entry in entries}
     counts = Counter(changes.values())
+    devices = counted(sum(totals.values()), "device")
     parts = [
         f"Backup: {_counted(counts, Change)}",
-        *([f"{_devices(sum(totals.values()))}: {_counted(totals, Status)}"] if totals else []),
+        *([f"{devices}: {_counted(totals, Status)}"] if totals else []),
         "\n".join(_lines(changes)),
         "\n".join(_trailers(entries)),
     ]
@@ -56,11 +57,9 @@ def departure_message(names: Sequence[str]) -> str:
     verb = "has" if len(names) == 1 else "have"
     rest = [f"  and {len(names) - NAMED} more"] if len(names) > NAMED else []
     lines = [*(f"  {one_line(name)}" for name in names[:NAMED]), *rest]
-    return f"Prune: {_devices(len(names))} {verb} left the inventory\n\n" + "\n".join(lines)
-
-
-def _devices(count: int) -> str:
-    return f"{count} device{'s' * (count != 1)}"
+    return f"Prune: {counted(len(names), 'device')} {verb} left the inventory\n\n" + "\n".join(
+        lines
+    )
 
 
 def _counted(counts: Mapping[Change, int] | Mapping[Status, int], words: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from collector import log
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    LimitOption,
+    settings_of,
+)
 from collector.cli.streams import DataStream, standard_output, tell
 from collector.views import Format
 
@@ -45,11 +50,10 @@ def doctor(
     """Go to each device step by step, up to one harmless command, and say what works."""
     from collector.collect import credentials_of, loop_factory
     from collector.collect.doctor import examination, examine
-    from collector.settings import Override, load_settings
     from collector.views.examinations import examined_line
 
-    named = {"inventory": Override(value=inventory, label="--inventory")} if inventory else {}
-    plan = examination(load_settings(config, os.environ, named), tuple(limit or ()))
+    settings = settings_of(config, {"--inventory": ("inventory", inventory)})
+    plan = examination(settings, tuple(limit or ()))
     credentials = credentials_of(plan)
     log.configure(verbose, sys.stderr, as_json=False)
     shower = _Shower(shape or Format.TEXT, standard_output())
@@ -70,8 +74,8 @@ class _Shower:
         self._kept: list[Examination] = []
 
     def show(self, examination: Examination) -> None:
-        from collector.views.devices import json_text
         from collector.views.examinations import examination_row, examination_text
+        from collector.views.rows import json_text
 
         show: dict[Format, Callable[[Examination], str]] = {
             Format.TEXT: examination_text,
@@ -83,8 +87,8 @@ class _Shower:
             self._kept.append(examination)
 
     def end(self) -> None:
-        from collector.views.devices import json_text
         from collector.views.examinations import examination_row, examination_table
+        from collector.views.rows import json_text
 
         if self._shape is Format.JSON:
             rows = [examination_row(each) for each in self._kept]

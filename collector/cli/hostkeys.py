@@ -14,10 +14,10 @@ from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError, SelectionError
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.model import Device, Fault, HostKeys, Transport
 from collector.views import Format
-from collector.views.text import counted, describe
+from collector.views.text import describe
 
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned
@@ -179,7 +179,7 @@ def _tell_changed(scanned: Scanned) -> None:
 
 
 def _show(rows: list[dict[str, Any]], headings: Sequence[str], shape: Format | None) -> None:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

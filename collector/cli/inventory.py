@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    LimitOption,
+    settings_of,
+)
 from collector.cli.streams import standard_output, tell
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.inventory import Inventory
@@ -31,7 +36,8 @@ def list_devices(
 ) -> None:
     """List the devices, with groups, tags and the name of the credential."""
     from collector.inventory import select
-    from collector.views.devices import device_row, device_table, json_text
+    from collector.views.devices import device_row, device_table
+    from collector.views.rows import json_text
 
     devices = select(read_inventory(inventory, config).devices, limit or ())
     if shape in {Format.JSON, Format.JSONL}:
@@ -75,8 +81,6 @@ def read_inventory(name: str | None, config: Path | None) -> Inventory:
 def _find(name: str | None, config: Path | None) -> tuple[Path, Mapping[str, Platform]]:
     from collector.collect import platforms_of
     from collector.inventory import find_inventory
-    from collector.settings import Override, load_settings
 
-    named = {"inventory": Override(value=name, label="--inventory")} if name else {}
-    settings = load_settings(config, os.environ, named)
+    settings = settings_of(config, {"--inventory": ("inventory", name)})
     return find_inventory(settings.inventory), platforms_of(settings)

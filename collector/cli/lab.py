@@ -13,7 +13,7 @@ from collector.cli.inventory import read_inventory
 from collector.cli.options import ConfigOption, InventoryOption, LimitOption
 from collector.cli.streams import tell
 from collector.errors import Exit
-from collector.views.text import counted
+from collector.log import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

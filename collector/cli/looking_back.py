@@ -6,7 +6,6 @@ None of them takes a lock or writes anything: a run may be at work.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from collector.cli.options import (
     InventoryOption,
     LimitOption,
     OutputOption,
+    settings_of,
 )
 from collector.cli.streams import colourless, data_on_terminal, standard_output, tell
 from collector.errors import InputError
@@ -124,10 +124,7 @@ class _Room:
 
 def settings_for(output: str | None, config: Path | None) -> Settings:
     """Read the settings, with another output folder where one is named."""
-    from collector.settings import Override, load_settings
-
-    named = {"output": Override(value=output, label="--output")} if output else {}
-    return load_settings(config, os.environ, named)
+    return settings_of(config, {"--output": ("output", output)})
 
 
 def history(
@@ -373,7 +370,7 @@ def _selected(inventory: str | None, config: Path | None, limit: Sequence[str]) 
 
 
 def _print(deeds: Iterable[Deed], shape: Format | None, headings: Sequence[str]) -> None:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

@@ -14,8 +14,7 @@ import typer
 from collector.cli.options import ConfigOption, OutputOption
 from collector.cli.streams import standard_output, tell
 from collector.errors import InputError
-from collector.log import one_line
-from collector.views.text import counted
+from collector.log import counted, one_line
 
 if TYPE_CHECKING:
     from collector.backups import Moved

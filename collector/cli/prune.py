@@ -15,9 +15,8 @@ import typer
 from collector.cli.options import ConfigOption, FormatOption, InventoryOption, OutputOption
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.backups import Departed
@@ -116,7 +115,7 @@ def _work(
 ) -> None:
     """Say what goes, then remove it: what is said is what was planned, whatever comes after."""
     from collector.store import Pruning, plan_pruning
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     now = datetime.now(UTC)

@@ -10,9 +10,8 @@ import typer
 from collector.cli.options import ConfigOption, FormatOption, LimitOption, OutputOption
 from collector.cli.streams import standard_output
 from collector.errors import Exit
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.collect.posture import Posture
@@ -53,7 +52,7 @@ def show_posture(
     from collector.cli.stored import output_folder
     from collector.collect.posture import GOOD, Standing, posture
     from collector.store import find_run
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     found = posture(find_run(output_folder(output, config), run, ended=True), limit or ())

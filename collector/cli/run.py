@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from collector.cli.options import (
     InventoryOption,
     LimitOption,
     OutputOption,
+    settings_of,
 )
 from collector.cli.streams import coloured, on_terminal, standard_output, tell
 from collector.errors import Exit, InputError
@@ -80,22 +80,31 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     config: ConfigOption = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-w", metavar="N", min=1, help="Sessions open at once."),
+        typer.Option(
+            "--workers", "-w", metavar="N", min=1, help="Sessions open at once (limits.sessions)."
+        ),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", "-t", metavar="SECONDS", help="The limit for each device."),
+        typer.Option(
+            "--timeout",
+            "-t",
+            metavar="SECONDS",
+            help="The limit for each device (timeouts.device).",
+        ),
     ] = None,
     max_runtime: Annotated[
         float | None,
-        typer.Option("--max-runtime", metavar="SECONDS", help="The limit for the whole run."),
+        typer.Option(
+            "--max-runtime", metavar="SECONDS", help="The limit for the whole run (timeouts.run)."
+        ),
     ] = None,
     max_failures: Annotated[
         str | None,
         typer.Option(
             "--max-failures",
             metavar="N|N%",
-            help="Begin no more devices when more than so many have failed.",
+            help="Begin no more devices when more than so many have failed (max_failures).",
         ),
     ] = None,
     allow_unsafe: Annotated[
@@ -116,12 +125,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         typer.Option(
             "--summary-file",
             metavar="FILE",
-            help="Write a summary of the run: Markdown (.md) or JSON (.json). May be repeated.",
+            help="Write a summary of the run (summary_files): Markdown (.md) or JSON (.json). May"
+            " be repeated.",
         ),
     ] = None,
     metrics_file: Annotated[
         str | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write metrics for Prometheus."),
+        typer.Option(
+            "--metrics-file", metavar="FILE", help="Write metrics for Prometheus (metrics_file)."
+        ),
     ] = None,
     resume: Annotated[
         str | None,
@@ -179,7 +191,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--summary-file": ("summary_files", summary_file),
         "--metrics-file": ("metrics_file", metrics_file),
     }
-    settings = _settings(config, flags)
+    settings = settings_of(config, flags)
     if resume or failed_of:
         plan = _plan_again(
             settings,
@@ -210,17 +222,6 @@ def run(  # noqa: PLR0913 - a parameter is a flag
 def _check_one(flags: Sequence[str]) -> None:
     if len(flags) > 1:
         raise InputError(f"{' and '.join(flags)}: expected one of them, found {len(flags)}")
-
-
-def _settings(config: Path | None, flags: Mapping[str, tuple[str, object]]) -> Settings:
-    from collector.settings import Override, load_settings
-
-    overrides = {
-        key: Override(value=value, label=label)
-        for label, (key, value) in flags.items()
-        if value is not None
-    }
-    return load_settings(config, os.environ, overrides)
 
 
 def _plan(
@@ -269,7 +270,8 @@ def _is_over(plan: Plan) -> bool:
 
 
 def _show_plan(plan: Plan, shape: Format | None) -> None:
-    from collector.views.devices import json_text, plan_row, plan_text
+    from collector.views.devices import plan_row, plan_text
+    from collector.views.rows import json_text
 
     if shape in {Format.JSON, Format.JSONL}:
         rows = [plan_row(assignment) for assignment in plan.assignments]

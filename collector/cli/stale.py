@@ -18,9 +18,8 @@ from collector.cli.options import (
 )
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit
-from collector.log import utc
+from collector.log import counted, utc
 from collector.views import Format
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.model import Device
@@ -70,7 +69,7 @@ def stale(
 def _text(
     old: Sequence[tuple[Device, LastGood | None]], now: datetime, shape: Format | None
 ) -> str:
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     if shape in {Format.JSON, Format.JSONL}:

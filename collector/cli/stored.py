@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collector.cli.options import ConfigOption, FormatOption, OutputOption
+from collector.cli.options import ConfigOption, FormatOption, OutputOption, settings_of
 from collector.cli.streams import standard_output, tell
 from collector.errors import InputError
 from collector.log import one_line
@@ -24,7 +23,7 @@ def runs(
     *, output: OutputOption = None, shape: FormatOption = None, config: ConfigOption = None
 ) -> None:
     """List the runs of the output folder: when, which job, how they ended."""
-    from collector.views.devices import json_text
+    from collector.views.rows import json_text
     from collector.views.table import columns
 
     rows = list(_rows(output_folder(output, config)))
@@ -37,10 +36,7 @@ def runs(
 
 def output_folder(output: str | None, config: Path | None) -> Path:
     """Give the folder that runs are stored in."""
-    from collector.settings import Override, load_settings
-
-    named = {"output": Override(value=output, label="--output")} if output else {}
-    return load_settings(config, os.environ, named).output
+    return settings_of(config, {"--output": ("output", output)}).output
 
 
 def _rows(output: Path) -> Iterator[dict[str, object]]:

@@ -11,9 +11,9 @@ import typer
 from collector.cli.options import ConfigOption, FormatOption, OutputOption
 from collector.cli.streams import standard_output
 from collector.errors import Exit, InputError
+from collector.log import counted
 from collector.views import Format
 from collector.views.rows import json_array, json_lines
-from collector.views.text import counted
 
 if TYPE_CHECKING:
     from collector.store import Finding, Verification

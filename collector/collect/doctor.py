@@ -102,10 +102,10 @@ async def examine(
     stop, breaker = Stop(), Breaker(settings.limits)
     ending, tally = Ending(stop), Tally()
     redact = redaction_of(plan, credentials)
-    room = _Room(settings, plan.platforms, credentials)
+    connector = _ChartingConnector(settings, plan.platforms, credentials)
     results = collect_devices(
         _stream(plan),
-        room,
+        connector,
         limits=settings.limits,
         timeouts=settings.timeouts,
         retries=Retries(attempts=1),
@@ -119,9 +119,9 @@ async def examine(
                 async for result in completed(results, devices, ending):
                     hidden = redacted(result, redact)
                     tally.count(hidden)
-                    await asyncio.to_thread(show, _hidden(room.examined(hidden), redact))
+                    await asyncio.to_thread(show, _hidden(connector.examined(hidden), redact))
         finally:
-            await room.close()
+            await connector.close()
     tally.given_up = breaker.opened
     return Outcome(
         exit_status=tally.exit_status(ending, stored=True),
@@ -146,7 +146,7 @@ class _Hearing:
             await self._queue.turn()
 
 
-class _Room(DeviceConnector):
+class _ChartingConnector(DeviceConnector):
     """The connector of a run, which keeps a chart of each opening."""
 
     def __init__(

@@ -34,7 +34,7 @@ from collector.collect.plan import (
 )
 from collector.collect.redaction import Redaction, redacted
 from collector.collect.system import fitted, raise_open_files, versions
-from collector.collect.tally import Tally, counted_devices
+from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
 from collector.model import Assignment, Change, Device, DeviceResult, Status
 
@@ -154,7 +154,8 @@ async def execute(
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
-                logger.info("%s, outputs go to %s", counted_devices(plan.total), writer.folder)
+                devices = log.counted(plan.total, "device")
+                logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
                 results = _all_results(
                     plan, _results(plan.assignments, connect, settings, stop, breaker), ending

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from collector.collect.ending import Ending
 from collector.errors import Exit
+from collector.log import counted
 from collector.model import Change, Device, DeviceResult, FaultClass, Status
 
 _BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
@@ -66,7 +67,7 @@ class Tally:
         )
         return (
             f"credential {credential} was rejected {len(rejected_by)} times in a row "
-            f"({', '.join(rejected_by)}); not tried with it any more: {counted_devices(untried)}"
+            f"({', '.join(rejected_by)}); not tried with it any more: {counted(untried, 'device')}"
         )
 
     def exit_status(self, ending: Ending, *, stored: bool) -> Exit:
@@ -83,15 +84,6 @@ class Tally:
         if self.totals[Status.FAILED] and others == self.totals[Status.SKIPPED]:
             return Exit.ALL_FAILED
         return Exit.SOME_FAILED if any(self.totals[status] for status in _BAD) else Exit.OK
-
-
-def counted_devices(count: int) -> str:
-    """Count in words.
-
-    >>> [counted_devices(count) for count in (0, 1, 2)]
-    ['no device', '1 device', '2 devices']
-    """
-    return f"{count or 'no'} device{'s' * (count > 1)}"
 
 
 def _without_outputs(result: DeviceResult) -> DeviceResult:

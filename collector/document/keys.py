@@ -19,9 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from collector.model import is_one_line
+from collector.model import Timeouts, is_one_line
 
 _WEEK: Final = 7 * 86_400
+_TIMEOUTS: Final = Timeouts()
 
 
 class Closed(BaseModel):
@@ -46,6 +47,15 @@ Word = Annotated[str, Field(min_length=1)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=_WEEK, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(strict=True, ge=0, le=_WEEK, allow_inf_nan=False)]
+
+
+class TimeoutKeys(Closed):
+    """Of one device, by the names of `collector.model.Timeouts`."""
+
+    connect: Seconds = Field(_TIMEOUTS.connect, description="seconds until the transport stands")
+    login: Seconds = Field(_TIMEOUTS.login, description="seconds until the prompt is learned")
+    command: Seconds = Field(_TIMEOUTS.command, description="seconds for one command")
+    device: Seconds = Field(_TIMEOUTS.device, description="seconds for all of a device")
 
 
 class KeyringKeys(Closed):

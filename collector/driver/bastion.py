@@ -96,7 +96,7 @@ class Tunnel:
     @property
     def loss(self) -> Fault | None:
         """That the jump host is gone, where it is."""
-        return _lost(self._bastion.jump) if self._bastion.is_lost else None
+        return self._bastion.jump.lost() if self._bastion.is_lost else None
 
     async def ssh(self, seconds: float) -> dict[str, Any]:
         """Give what leads asyncssh to `create_connection`."""
@@ -155,15 +155,6 @@ def not_open(jump: Jump) -> DeviceError:
     """Say that a jump host must be opened first: the device has not been asked for anything."""
     message = f"jump host {jump.name} is not logged in to"
     return DeviceError.of(FaultClass.JUMP, Phase.RESOLVE, message)
-
-
-def _lost(jump: Jump) -> Fault:
-    return Fault(
-        fault_class=FaultClass.JUMP,
-        phase=Phase.CONNECT,
-        message=f"jump host {jump.name}: its connection was lost",
-        hint=f"look into the log of jump host {jump.name} for why it hung up",
-    )
 
 
 def _refused(jump: Jump, error: Exception) -> Fault:

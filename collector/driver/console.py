@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from collector.driver.learning import LATE, PATIENCE, SETTLED, TYPED_AHEAD, Learning, a_choice
+from collector.driver.learning import LATE, PATIENCE, TYPED_AHEAD, Learning, a_choice
 from collector.driver.questions import offers_a_choice
-from collector.driver.stream import Stream
+from collector.driver.stream import SETTLED, Stream
 from collector.driver.template import Template, is_erasure, without_begun, without_erasures
 from collector.model import Proof
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.driver.questions import is_question, offers_a_choice, pager_at
-from collector.driver.stream import Stream
+from collector.driver.stream import SETTLED, Stream
 from collector.driver.template import HOLE, Template, learn, visible
 from collector.model import FaultClass
 
-SETTLED: Final = 0.12
-"""Seconds without a byte after which a greeting is taken to be over; probing checks it."""
 PATIENCE: Final = 0.7
 """Seconds of silence asked for where the echo does not prove that the device has read."""
 LATE: Final = 0.5

@@ -14,6 +14,7 @@ from collector.credentials import Credential
 from collector.driver.asking import Asking
 from collector.driver.console import Console
 from collector.driver.questions import PASSWORD
+from collector.driver.stream import SETTLED
 from collector.driver.template import visible
 from collector.errors import DeviceError
 from collector.model import FaultClass, Step
@@ -21,7 +22,6 @@ from collector.platforms import Platform
 
 ANSWERED: Final = 5.0
 """Seconds of silence behind words that are no question, after which the device asks for nothing."""
-SETTLED: Final = 0.12
 
 
 Passed = Callable[[Step, str], None]

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from collector.driver.questions import is_turned_away
 from collector.errors import DeviceError
 from collector.model import EVIDENCE_KEPT, Fault, FaultClass, Phase
 
+SETTLED: Final = 0.12
+"""Seconds without a byte after which a greeting, or what was said, is taken to be over; it proves
+nothing, so what follows from it has to be checked."""
 WATCHDOG = 1.0
 """Seconds after a deadline at which the connection is cut, whatever waits on it."""
 

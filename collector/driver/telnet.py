@@ -14,7 +14,7 @@ from typing import Final
 
 from collector.credentials import Credential
 from collector.driver.questions import PASSWORD, USERNAME
-from collector.driver.stream import Stream
+from collector.driver.stream import SETTLED, Stream
 from collector.driver.template import visible
 from collector.errors import DeviceError
 from collector.model import FaultClass, Phase
@@ -25,7 +25,6 @@ FIRST_VERB: Final = 236
 """The least byte that is a command behind 0xFF (RFC 1184); before others the 0xFF is text."""
 LONGEST: Final = 1024
 """Bytes in which a subnegotiation ends; where it does not, the device doubles no 0xFF in text."""
-SETTLED: Final = 0.12
 
 _SUBNEGOTIATION: Final = re.compile(rb"\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0")
 _REFUSAL: Final = re.compile(

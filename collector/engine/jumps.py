@@ -11,7 +11,7 @@ from collections import Counter
 
 from collector.engine.session import Clock, Connector, JumpConnector
 from collector.engine.visit import Visit, visit_of
-from collector.model import Fault, FaultClass, Jump, Phase
+from collector.model import Fault, Jump
 
 # The first, and one after the connection was lost: a jump host that is lost again is not in order.
 OPENINGS = 2
@@ -49,14 +49,5 @@ class Jumps:
     def fault(self, jump: Jump) -> Fault | None:
         """Say why it is given up, if it is; ask only where it is not open."""
         if self._opened[jump] >= OPENINGS:
-            return _lost_again(jump)
+            return jump.lost("its connection was lost again, after it was reopened")
         return self._faults.get(jump)
-
-
-def _lost_again(jump: Jump) -> Fault:
-    return Fault(
-        fault_class=FaultClass.JUMP,
-        phase=Phase.CONNECT,
-        message=f"jump host {jump.name}: its connection was lost again, after it was reopened",
-        hint=f"look into the log of jump host {jump.name} for why it hung up",
-    )

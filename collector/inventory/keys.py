@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from collector.document.keys import Closed, Seconds, Secret, Section, Word
-from collector.model import ProofLevel, SshProfile, Timeouts, Transport
+from collector.document.keys import Closed, Secret, Section, TimeoutKeys, Word
+from collector.model import ProofLevel, SshProfile, Transport
 
 NO_JUMP: Final = "none"
 """The word for no jump host, where a group or the defaults name one."""
@@ -40,18 +40,6 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 # What is not given stays unset, and is looked for in the next place: see native.py. The defaults
 # stand in for it; those that could be changed have a factory, as pydantic copies them otherwise,
 # which took half the time of 10,000 devices.
-
-_TIMEOUTS: Final = Timeouts()
-
-
-class TimeoutKeys(Closed):
-    """Seconds, by the names of `collector.model.Timeouts`."""
-
-    connect: Seconds = _TIMEOUTS.connect
-    login: Seconds = _TIMEOUTS.login
-    command: Seconds = _TIMEOUTS.command
-    device: Seconds = _TIMEOUTS.device
-
 
 _NO_TIMEOUTS = TimeoutKeys()
 

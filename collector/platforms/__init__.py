@@ -9,7 +9,7 @@ from collector.platforms.evidence import find_denial, find_end_marker, has_log_l
 from collector.platforms.expressions import needles
 from collector.platforms.model import EditorKey, Enable, Passages, Platform
 from collector.platforms.permission import Permission, Ruling, permission_of
-from collector.platforms.plan import JobCommands, plan
+from collector.platforms.plan import plan
 
 __all__ = [
     "load_platforms",
@@ -21,7 +21,6 @@ __all__ = [
     "Passages",
     "needles",
     "plan",
-    "JobCommands",
     "permission_of",
     "Ruling",
     "Permission",

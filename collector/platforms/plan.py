@@ -5,12 +5,10 @@ Owns the words ``backup`` and ``default`` of a job. Refuses to know what a job i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
 
+from collector.model import JobCommands
 from collector.platforms.model import Platform
-
-JobCommands = Literal["backup"] | Mapping[str, Sequence[str]] | Sequence[str]
 
 
 def plan(commands: JobCommands, platform: Platform) -> tuple[str, ...]:
@@ -25,5 +23,5 @@ def plan(commands: JobCommands, platform: Platform) -> tuple[str, ...]:
         return (*platform.backup, *platform.version)
     if isinstance(commands, Mapping):
         names = (*platform.lineage, "default")
-        return next((tuple(commands[name]) for name in names if name in commands), ())
-    return tuple(commands)
+        return next((commands[name] for name in names if name in commands), ())
+    return commands

@@ -5,11 +5,10 @@ Owns how a device is told without its secret: the credential is a name here and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from collector.log import one_line
 from collector.model import Assignment, Device, Transport
-from collector.views.rows import json_array, json_lines
 from collector.views.table import columns
 
 _HEADINGS = ("device", "host", "port", "transport", "platform", "credential", "groups", "tags")
@@ -52,11 +51,6 @@ def device_row(device: Device) -> dict[str, object]:
 def plan_row(assignment: Assignment) -> dict[str, object]:
     """Give the device and the commands it would be sent as a JSON object."""
     return {**device_row(assignment.device), "commands": list(assignment.commands)}
-
-
-def json_text(rows: Sequence[dict[str, object]], *, lines: bool) -> str:
-    """Give the objects as one array, or as one object a line."""
-    return "".join(json_lines(rows) if lines else json_array(rows))
 
 
 def _address(device: Device) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.model import Examination, Fault, Status, StepResult
 from collector.views.table import columns
-from collector.views.text import counted, describe
+from collector.views.text import describe
 
 HEADINGS = ("device", "status", "step", "seconds", "message", "next")
 

@@ -1,7 +1,8 @@
 """Results for programs: one JSON object for each command output.
 
-Owns the names of the keys, and how objects are joined to an array or to lines; where the manifest
-has the same thing it has the same name. An output that is not UTF-8 has U+FFFD for each byte
+Owns the names of the keys, and how objects are joined to an array or to lines. What the manifest
+has as well is called as there, but for the device's name: in the manifest, whose rows are devices,
+it is ``name``; in every view it is ``device``. An output that is not UTF-8 has U+FFFD for each byte
 that cannot be read, and its ``encoding`` says so; the stored file keeps the bytes.
 """
 
@@ -76,6 +77,11 @@ def json_lines(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     ['{"a": 1}\n', '{"b": 2}\n']
     """
     return (_line(row) + "\n" for row in rows)
+
+
+def json_text(rows: Iterable[Mapping[str, object]], *, lines: bool) -> str:
+    """Give objects of any kind as one array, or as one object a line."""
+    return "".join(json_lines(rows) if lines else json_array(rows))
 
 
 def rows(result: DeviceResult) -> Iterator[dict[str, object]]:

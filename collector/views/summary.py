@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from collector.log import one_line
+from collector.log import counted, one_line
 from collector.model import Change, DeviceResult, Status
 from collector.views.table import first_fault
-from collector.views.text import counted, describe
+from collector.views.text import describe
 
 SHOWN = 20
 

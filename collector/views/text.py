@@ -57,15 +57,6 @@ def _header(name: str, command: str, status: Status | CommandStatus, fault: Faul
     return f"{title}\n".encode()
 
 
-def counted(number: int, noun: str) -> str:
-    """Say how many of something there are.
-
-    >>> counted(1, "device"), counted(0, "device")
-    ('1 device', '0 devices')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def describe(fault: Fault) -> str:
     """Say class, phase and message in one line.
 

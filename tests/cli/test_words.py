@@ -212,6 +212,26 @@ def test_help_has_examples_on_lines_of_their_own(capfd: Said) -> None:
     assert "\n    collector run --inventory lab.yaml\n" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flag", "key"),
+    [
+        ("--workers", "limits.sessions"),
+        ("--timeout", "timeouts.device"),
+        ("--max-runtime", "timeouts.run"),
+        ("--max-failures", "max_failures"),
+        ("--summary-file", "summary_files"),
+        ("--metrics-file", "metrics_file"),
+    ],
+)
+def test_a_flag_that_is_called_otherwise_than_its_key_names_it(
+    flag: str, key: str, capfd: Said
+) -> None:
+    main(["run", "--help"])
+
+    _, told = capfd.readouterr().out.split(f" {flag} ", maxsplit=1)
+    assert f"({key})" in " ".join(told.split("\n  -", maxsplit=1)[0].split())
+
+
 def test_no_words_at_all_get_the_help_and_exit_2(capfd: Said) -> None:
     assert main([]) == Exit.USAGE
     assert "Usage: collector" in capfd.readouterr().err
