@@ -78,7 +78,7 @@ def test_a_mark_in_the_place_of_a_secret_is_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b'config system admin\n set password ENC %b\nend\n',
+        b"config system admin\n set password ENC %b\nend\n",
         b"#private-encryption-key=%b\n",
         b'set private-key "-----BEGIN PRIVATE KEY-----\n%b\n-----END PRIVATE KEY-----"\n',
         b"! asked by %b\nend\n",

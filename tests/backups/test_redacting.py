@@ -322,7 +322,13 @@ BEGIN, END = b"-----BEGIN RSA PRIVATE KEY-----", b"-----END RSA PRIVATE KEY-----
 
 @pytest.mark.parametrize(
     ("alone", "later"),
-    [(BEGIN, b""), (END, b""), (BEGIN, END + b"\n"), (END, BEGIN + b"\n"), (BEGIN + b"\nexit", b"")],
+    [
+        (BEGIN, b""),
+        (END, b""),
+        (BEGIN, END + b"\n"),
+        (END, BEGIN + b"\n"),
+        (BEGIN + b"\nexit", b""),
+    ],
 )
 def test_an_end_of_a_key_alone_takes_nothing_out(alone: bytes, later: bytes) -> None:
     text = CONFIGURATION % (alone, later)

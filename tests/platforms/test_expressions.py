@@ -116,10 +116,11 @@ def test_what_a_table_looks_for_may_be_repeated_on_a_line(pattern: re.Pattern[by
     """Where each repeat is a new beginning from which all the rest is tried, this would not end."""
     made = [shortest(_read(pattern.pattern.decode()), which) for which in (0, 1)]
     for word in {*needles(pattern), *made, *(b" ".join(each.split()[:1]) for each in made)} - {b""}:
-        for unit in (word, word + b" ", b" " + word + b" x", word + b"\n" + b"  "):
+        for unit in (word, word + b"=", word + b" ", b" " + word + b" x", word + b"\n" + b"  "):
             for first in (b"", made[0]):
                 line = first + unit * (240_000 // len(unit)) + b"~"
                 assert sum(1 for _ in pattern.finditer(line)) <= len(line)
     for blank in (b" ", b"\t", b"x "):
         for first in made:
-            assert sum(1 for _ in pattern.finditer(first + b"x" + blank * 100_000 + b"~")) <= 200_000
+            line = first + b"x" + blank * 100_000 + b"~"
+            assert sum(1 for _ in pattern.finditer(line)) <= len(line)
