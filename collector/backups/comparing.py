@@ -10,13 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from collector.backups.rules import Rules, Span, in_blocks, joined, may_hold, parts
+from collector.backups.rules import (
+    LONGEST,
+    MARK,
+    Rules,
+    Span,
+    in_blocks,
+    joined,
+    may_hold,
+    parts,
+)
 from collector.model import Change
 from collector.platforms import Passages
 
 __all__ = ["Rules", "compare"]
 
-_HOLE = b"\0"  # stands for what is not looked at; no configuration has one
+# Stand for what is not looked at; no configuration has one. A mark in the place of a secret is told
+# from the secret where only what is volatile is passed over: else what has to be written anew, now
+# that secrets are taken out, would be taken for volatile and stay as it is.
+_HOLE = b"\0"
+_MASKED_HOLE = b"\1"
+_FINGERPRINT_HOLE = b"\2"
 
 
 def compare(before: bytes | None, after: bytes, rules: Rules) -> Change:
@@ -63,8 +77,10 @@ def _alike(before: bytes, after: bytes, tables: tuple[Passages, ...]) -> bool:
 def _rest(line: bytes, tables: tuple[Passages, ...]) -> bytes | None:
     """Give what is to be compared of a line; None where a volatile line is left out whole."""
     text = line.removesuffix(b"\r")
+    if len(text) > LONGEST:
+        return line
     if any(not each.groups and each.search(text) for each in tables[0].lines):
-        return None
+        return _hole(text, tables).replace(_HOLE, b"") or None
     spans = [
         span
         for table in tables
@@ -72,17 +88,24 @@ def _rest(line: bytes, tables: tuple[Passages, ...]) -> bytes | None:
         if may_hold(text, each)
         for span in parts(text, each)
     ]
-    return _without(line, spans) if spans else line
+    return _without(line, spans, tables) if spans else line
 
 
 def _without_blocks(text: bytes, tables: tuple[Passages, ...]) -> bytes:
     spans = [span for table in tables for span in in_blocks(text, table)]
-    return _without(text, spans) if spans else text
+    return _without(text, spans, tables) if spans else text
 
 
-def _without(text: bytes, spans: Iterable[Span]) -> bytes:
+def _without(text: bytes, spans: Iterable[Span], tables: tuple[Passages, ...]) -> bytes:
     kept, done = [], 0
     for start, end in joined(spans):
-        kept.append(text[done:start])
+        kept += [text[done:start], _hole(text[start:end], tables)]
         done = end
-    return _HOLE.join([*kept, text[done:]])
+    return b"".join([*kept, text[done:]])
+
+
+def _hole(text: bytes, tables: tuple[Passages, ...]) -> bytes:
+    mark = MARK.search(text) if len(tables) == 1 else None
+    if mark is None:
+        return _HOLE
+    return _MASKED_HOLE if b":" not in mark[0] else _FINGERPRINT_HOLE

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from itertools import chain
 from typing import Final
 
-from collector.backups.rules import MARK, Span, in_blocks, in_lines, joined
+from collector.backups.rules import MARK, Span, in_blocks, in_lines, joined, long_lines
 from collector.model import Redact
 from collector.platforms import Passages
 
@@ -28,7 +29,8 @@ def redact(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> by
     r"""Put a mark in the place of every secret; what has its mark already stays.
 
     ``key`` is for `Redact.FINGERPRINT`, of `LEAST_KEY` bytes or more. The lines stay as many as
-    they were, but for those of a block, such as a private key, which become one.
+    they were, but for those of a block, such as a private key, which become one. A line of more
+    than `rules.LONGEST` bytes that may hold a secret is taken out whole.
 
     >>> import re
     >>> secrets = Passages(lines=(re.compile(rb"key (\S+)"),))
@@ -41,12 +43,7 @@ def redact(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> by
         return text
     if mode is Redact.FINGERPRINT and len(key) < LEAST_KEY:
         raise ValueError(f"the key of fingerprints has less than {LEAST_KEY} bytes")
-    pieces, done = [], 0
-    for start, end in joined([*in_lines(text, secrets), *in_blocks(text, secrets)]):
-        first, last = _bare(text, start, end)
-        pieces += [text[done:first], _mark(text[first:last], mode, key)]
-        done = last
-    return b"".join([*pieces, text[done:]])
+    return _redacted(text, secrets, mode, key, cut=False)
 
 
 def redact_cut(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> bytes:
@@ -54,7 +51,19 @@ def redact_cut(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -
     if mode is Redact.OFF:
         return text
     _, end, rest = text.partition(b"\n")
-    return _MASK + end + redact(rest, secrets, mode, key)
+    return _MASK + end + _redacted(rest, secrets, mode, key, cut=True)
+
+
+def _redacted(text: bytes, secrets: Passages, mode: Redact, key: bytes, *, cut: bool) -> bytes:
+    found = chain(
+        in_lines(text, secrets), long_lines(text, secrets), in_blocks(text, secrets, cut=cut)
+    )
+    pieces, done = [], 0
+    for start, end in joined(found):
+        first, last = _bare(text, start, end)
+        pieces += [text[done:first], _mark(text[first:last], mode, key)]
+        done = last
+    return b"".join([*pieces, text[done:]])
 
 
 def _bare(text: bytes, start: int, end: int) -> Span:

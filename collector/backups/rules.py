@@ -2,20 +2,26 @@
 
 Owns how the tables of a platform are looked for in a text: in which lines, which parts of these,
 and blocks of several lines. Refuses to know what is done about what is found.
+
+An expression cannot be stopped, and nothing else runs while it is looked for. So all of this takes
+time with the length of a text, and no longer; and no expression is tried on a line of `LONGEST`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from collector.backups import armour
 from collector.platforms import Passages, Platform, needles
 
 NOTHING: Final = Passages()
 MARK: Final = re.compile(rb"<secret(?::hmac:[0-9a-f]{16})?>")
 """What stands in the place of a secret that was taken out; it may be looked for as one itself."""
+LONGEST: Final = 16 * 1024
+"""Bytes of a line that expressions are tried on: a user's own may go with the square of them."""
 _MARKED: Final = re.compile(b"(%b)" % MARK.pattern)
 Span = tuple[int, int]
 _Pattern = re.Pattern[bytes]
@@ -51,23 +57,36 @@ def parts(line: bytes, pattern: _Pattern) -> Iterator[Span]:
 
 
 def in_lines(text: bytes, passages: Passages) -> Iterator[Span]:
-    """Yield the places of all that single lines hold, wherever they stand."""
+    """Yield the places of all that single lines hold, wherever they stand; not of `long_lines`."""
     for pattern in passages.lines:
         for start, end in _lines_of(text, pattern):
+            if end - start > LONGEST:
+                continue
             for one, other in parts(text[start:end], pattern):
                 yield start + one, start + other
 
 
-def in_blocks(text: bytes, passages: Passages) -> Iterator[Span]:
+def long_lines(text: bytes, passages: Passages) -> Iterator[Span]:
+    """Yield the lines that are too long to be looked into, and may hold what is looked for."""
+    inside = (each for within in passages.within for each in within.lines)
+    for pattern in (*passages.lines, *inside):
+        for start, end in _lines_of(text, pattern):
+            if end - start > LONGEST:
+                yield start, end
+
+
+def in_blocks(text: bytes, passages: Passages, *, cut: bool = False) -> Iterator[Span]:
     """Yield the places of blocks, and of what lines hold in certain places only.
 
-    A block without an end reaches to that of the text; one without a beginning, from there.
+    A block has both its ends. With ``cut``, for what is the rest of a longer text, one without an
+    end reaches to that of the text, and one without a beginning, from there.
     """
     for first, last in passages.blocks:
-        yield from _between(text, first, last)
+        yield from _blocks(text, first, last, cut=cut)
     for within in passages.within:
-        for start, end in _between(text, within.first, within.last, cut=False):
-            inside = Passages(lines=within.lines)
+        inside = Passages(lines=within.lines)
+        for begun, ended in _between(text, within.first, within.last):
+            start, end = begun.end(), ended.start() if ended else len(text)
             yield from ((start + a, start + b) for a, b in in_lines(text[start:end], inside))
 
 
@@ -107,19 +126,47 @@ def _lines_of(text: bytes, pattern: _Pattern) -> Iterator[Span]:
             place = end + 1
 
 
-def _between(text: bytes, first: _Pattern, last: _Pattern, *, cut: bool = True) -> Iterator[Span]:
-    """Yield what is between matches; with ``cut``, also before a last one that stands alone."""
-    if not may_hold(text, first) and not (cut and may_hold(text, last)):
-        return
+@dataclass(slots=True)
+class _Ahead:
+    """The next match in a text, looked for once: places are asked for in order."""
+
+    text: bytes
+    pattern: _Pattern
+    _next: re.Match[bytes] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.pattern.search(self.text) if may_hold(self.text, self.pattern) else None
+
+    def of(self, place: int) -> re.Match[bytes] | None:
+        """Give the first match that begins there or later."""
+        if self._next and self._next.start() < place:
+            self._next = self.pattern.search(self.text, place)
+        return self._next
+
+
+def _between(
+    text: bytes, first: _Pattern, last: _Pattern
+) -> Iterator[tuple[re.Match[bytes], re.Match[bytes] | None]]:
+    """Yield each match of the one with the next of the other; None where there is none left."""
+    beginnings, ends = _Ahead(text, first), _Ahead(text, last)
     place = 0
-    while place < len(text):
-        begun = first.search(text, place)
-        ended = last.search(text, place) if cut else None
-        if ended and (not begun or ended.start() < begun.start()):
-            yield place, ended.start()
-        elif begun:
-            ended = last.search(text, begun.end())
-            yield begun.end(), ended.start() if ended else len(text)
+    while place <= len(text) and (begun := beginnings.of(place)):
+        ended = ends.of(begun.end())
+        yield begun, ended
         if not ended:
             return
-        place = ended.end()
+        place = max(ended.end(), place + 1)
+
+
+def _blocks(text: bytes, first: _Pattern, last: _Pattern, *, cut: bool) -> Iterator[Span]:
+    begins = ends = None
+    if cut:
+        begins, ends = _Ahead(text, first).of(0), _Ahead(text, last).of(0)
+    if ends and (not begins or ends.start() < begins.start()):
+        yield 0, ends.start()
+    for begun, ended in _between(text, first, last):
+        end = ended.start() if ended else len(text)
+        if armour.is_armour(begun[0]) and not (cut and not ended):
+            yield from armour.keys(text, begun, end, closed=ended is not None)
+        elif ended or cut:
+            yield begun.end(), end

@@ -75,6 +75,43 @@ def test_a_mark_in_the_place_of_a_secret_is_one() -> None:
     assert compare(b"  phash $5$abcdefgh;\n", b"  phash <secret>;\n", rules) is Change.SECRET_ONLY
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"config system admin\n set password ENC %b\nend\n",
+        b"#private-encryption-key=%b\n",
+        b'set private-key "-----BEGIN PRIVATE KEY-----\n%b\n-----END PRIVATE KEY-----"\n',
+        b"! asked by %b\nend\n",
+    ],
+)
+def test_what_is_secret_and_volatile_is_written_anew_when_it_is_taken_out(text: bytes) -> None:
+    own = {"fortinet_fortios": {"volatile": ["^! asked by "], "secrets": [r"^! asked by (\S+)"]}}
+    rules = Rules.of(load_platforms(own)["fortinet_fortios"])
+    raw, mask, one, other = (
+        text % each
+        for each in (b"MIIabc", b"<secret>", b"<secret:hmac:%016d>" % 1, b"<secret:hmac:%016d>" % 2)
+    )
+    for before, after in ((raw, mask), (mask, raw), (raw, one), (one, mask)):
+        assert compare(before, after, rules) is Change.SECRET_ONLY
+    assert compare(one, other, rules) is Change.VOLATILE_ONLY
+    assert compare(raw, text % b"MIIdef", rules) is Change.VOLATILE_ONLY
+
+
+@pytest.mark.parametrize("kind", [b"BEGIN", b"END"])
+def test_an_end_of_a_key_alone_makes_nothing_volatile(kind: bytes) -> None:
+    rules = Rules.of(PLATFORMS["fortinet_fortios"])
+    text = b'%%b\nset comments "-----%b PRIVATE KEY-----"\n%%b\nend\n' % kind
+    assert compare(text % (b"a", b"b"), text % (b"c", b"b"), rules) is Change.CHANGED
+    assert compare(text % (b"a", b"b"), text % (b"a", b"c"), rules) is Change.CHANGED
+
+
+def test_lines_that_are_too_long_to_look_into_are_taken_as_they_are() -> None:
+    slow = lines(rb"key .*key .*key .*key (\S+)~", rb"^clock.*key .*key .*key .*key ~")
+    for first in (b"", b"clock "):
+        before, after = (first + b"key " * 25_000 + each for each in (b"a", b"b"))
+        assert compare(before, after, Rules(volatile=slow)) is Change.CHANGED
+
+
 LINE = st.sampled_from([b"! Time: 1", b"! Time: 2", b"a", b"b", b"key x", b"key y", b"ntp drift 1"])
 
 

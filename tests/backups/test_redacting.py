@@ -13,7 +13,7 @@ from support.recorded import find_recordings
 
 from collector.backups import Rules, redact, redact_cut
 from collector.model import Redact
-from collector.platforms import load_platforms
+from collector.platforms import Passages, load_platforms
 
 PLATFORMS = load_platforms()
 KEY = b"0123456789abcdef"
@@ -68,6 +68,20 @@ crypto isakmp key 6 «hunter2» address 10.0.0.1
  wpa-psk ascii 0 «hunter2»
  ppp chap password 7 «0A1B»
  ppp authentication chap
+ ppp pap sent-username a password 0 «hunter2»
+mpls ldp neighbor 10.0.0.1 password 7 «0A1B»
+mpls ldp neighbor vrf red 10.0.0.1 password «hunter2»
+mpls ldp neighbor 10.0.0.1 targeted
+mpls ldp password required for 10
+mpls ldp password fallback 7 «0A1B»
+mpls ldp vrf red password option 1 for 10 «hunter2»
+mpls ldp password option 1 for 10 key-chain x
+ ip nhrp authentication «hunter2»
+ ip nhrp map multicast dynamic
+ip wccp web-cache redirect-list 10 password «hunter2»
+ip wccp vrf red 61 password 7 «0A1B»
+key config-key password-encrypt «hunter2»
+snmp mib community-map «public» engineid 80
 vtp password «hunter2»
 snmp-server community «public» RO
 snmp-server community 7 «0A1B2C» ro
@@ -296,9 +310,69 @@ def test_of_evidence_that_was_cut_nothing_is_left_of_a_secret() -> None:
     )
     cut = b"x\nMIIE\nabc=\n-----END PRIVATE KEY-----\nend\n"
     assert b"MIIE" not in redact_cut(cut, secrets, Redact.MASK)
-    begun = b"a\n-----BEGIN PRIVATE KEY-----\nMIIE\n"
-    assert b"MIIE" not in redact(begun, secrets, Redact.MASK)
+    begun = b"x\na\n-----BEGIN PRIVATE KEY-----\nMIIE\n"
+    assert b"MIIE" not in redact_cut(begun, secrets, Redact.MASK)
     assert redact_cut(b"ter2", secrets, Redact.OFF) == b"ter2"
+
+
+CONFIGURATION = b"hostname r1\nbanner motd ^C\n%b\n^C\nrouter bgp 1\n%bend\n"
+CODE = b"".join(b"%b\n" % (letter * 64) for letter in (b"A", b"B", b"C"))
+BEGIN, END = b"-----BEGIN RSA PRIVATE KEY-----", b"-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("alone", "later"),
+    [
+        (BEGIN, b""),
+        (END, b""),
+        (BEGIN, END + b"\n"),
+        (END, BEGIN + b"\n"),
+        (BEGIN + b"\nexit", b""),
+    ],
+)
+def test_an_end_of_a_key_alone_takes_nothing_out(alone: bytes, later: bytes) -> None:
+    text = CONFIGURATION % (alone, later)
+    assert masked("cisco_iosxe", text) == text
+
+
+def test_a_key_is_found_beside_an_end_that_stands_alone() -> None:
+    key, seen = (b"%b\n%b%b\n" % (BEGIN, each, END) for each in (CODE, b"<secret>\n"))
+    for alone in (BEGIN, END):
+        assert masked("frr", CONFIGURATION % (alone, key)) == CONFIGURATION % (alone, seen)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Proc-Type: 4,ENCRYPTED\r\nDEK-Info: DES,01\r\n\r\n" + CODE,
+        CODE + b"*Mar  1 00:00:01: %SYS-5-CONFIG_I: Configured\n" + CODE,
+        b"  " + CODE.replace(b"\n", b"\n  "),
+        CODE + b"abc=\n",
+    ],
+)
+def test_a_key_is_taken_out_whole(body: bytes) -> None:
+    text = b"%b\n%b%b\nend\n" % (BEGIN, body, END)
+    assert re.sub(rb"\s+", b" ", masked("frr", text)) == b"%b <secret> %b end " % (BEGIN, END)
+
+
+def test_of_a_key_that_breaks_off_what_is_there_is_taken_out() -> None:
+    text = b"a\n%b\n%babc=\nrouter bgp 1\n" % (BEGIN, CODE)
+    assert masked("frr", text) == b"a\n%b\n<secret>\nrouter bgp 1\n" % BEGIN
+
+
+@pytest.mark.parametrize("ends", [BEGIN + b"\n", END + b"\n", BEGIN + b"\n" + END + b"\n"])
+def test_ends_of_keys_may_be_many(ends: bytes) -> None:
+    """Where each began a search to the end of the text, this would end at the test's limit."""
+    text = ends * 300_000
+    assert masked("frr", text) == text
+
+
+def test_a_line_that_is_too_long_to_look_into_is_taken_out_whole() -> None:
+    slow = Passages(lines=(re.compile(rb"key .*key .*key .*key (\S+)~"),))
+    line = b"key " * 25_000
+    text = b"a\n%b\r\nkey key key key x~\nb %b\n" % (line, b"c" * 20_000)
+    seen = b"a\n<secret>\r\nkey key key key <secret>~\nb %b\n" % (b"c" * 20_000)
+    assert redact(text, slow, Redact.MASK).replace(b"<secret> ", b"<secret>") == seen
 
 
 @given(st.lists(st.sampled_from("".join(LINES.values()).splitlines())), st.sampled_from([*LINES]))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.platforms import load_platforms, needles
-from collector.platforms.expressions import endless
+from collector.platforms.expressions import _Item, _read, endless
 
 PLATFORMS = load_platforms()
 PATTERNS = sorted(
@@ -98,3 +98,29 @@ def test_a_long_line_takes_no_longer_than_many_short_ones(unit: bytes) -> None:
     for pattern in PATTERNS:
         line = needles(pattern)[0] + unit * (200_000 // len(unit)) + b"~"
         assert sum(1 for _ in pattern.finditer(line)) <= len(line)
+
+
+def shortest(choices: tuple[tuple[_Item, ...], ...], which: int = 0) -> bytes:
+    """Make a text that an expression could begin to match: what it looks around at is left out."""
+    text = b""
+    for item in choices[min(which, len(choices) - 1)]:
+        if item.choices and not item.text.startswith(("(?!", "(?=", "(?<")):
+            text += shortest(item.choices, which) * max(item.least, 1)
+        elif not item.choices and 0 < len(item.bytes) < 256:
+            text += bytes([max(item.bytes, key=lambda byte: (byte < 127, byte))]) * item.least
+    return text
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern.decode())
+def test_what_a_table_looks_for_may_be_repeated_on_a_line(pattern: re.Pattern[bytes]) -> None:
+    """Where each repeat is a new beginning from which all the rest is tried, this would not end."""
+    made = [shortest(_read(pattern.pattern.decode()), which) for which in (0, 1)]
+    for word in {*needles(pattern), *made, *(b" ".join(each.split()[:1]) for each in made)} - {b""}:
+        for unit in (word, word + b"=", word + b" ", b" " + word + b" x", word + b"\n" + b"  "):
+            for first in (b"", made[0]):
+                line = first + unit * (240_000 // len(unit)) + b"~"
+                assert sum(1 for _ in pattern.finditer(line)) <= len(line)
+    for blank in (b" ", b"\t", b"x "):
+        for first in made:
+            line = first + b"x" + blank * 100_000 + b"~"
+            assert sum(1 for _ in pattern.finditer(line)) <= len(line)
