@@ -18,7 +18,7 @@ from collector.backups.moving import Beginning, Moved, begin_history
 from collector.backups.ownership import Ownership
 from collector.backups.past import Past
 from collector.backups.paths import BackupFile, backup_files, shared_paths
-from collector.backups.redacting import LEAST_KEY, redact, redact_cut
+from collector.backups.redacting import LEAST_KEY, LINES_KEPT, last_words, redact
 from collector.backups.rules import Rules
 
 __all__ = [
@@ -43,13 +43,14 @@ __all__ = [
     "moment",
     # what is in a configuration
     "LEAST_KEY",
+    "LINES_KEPT",
     "Rules",
     "compare",
     "departed",
     "difference",
     "edit",
     "joined_edits",
+    "last_words",
     "redact",
     "remove_departed",
-    "redact_cut",
 ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from functools import cache
 from itertools import chain
 from typing import Final
 
@@ -23,6 +25,17 @@ LEAST_KEY: Final = 16
 _MASK: Final = b"<secret>"
 _DOMAIN: Final = b"collector: fingerprint of a secret, 1\0"
 _QUOTES: Final = (b'"', b"'")
+
+LINES_KEPT: Final = 2
+"""Lines that `last_words` gives, those that are empty not counted."""
+_LOOKED_AT: Final = 1024
+"""Bytes at the end in which they are looked for; what is longer may be cut off at its beginning."""
+_SOFT: Final = b"\v"
+_ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*\x07?|.)", re.DOTALL)
+_RETURNS: Final = re.compile(rb"[\r\x08]+")  # to the beginning, or back over what was shown
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0c-\x1f\x7f]+")
+_WRAPS: Final = re.compile(rb"\v\n|(?<=[^\n]{40})\n")  # no terminal is narrower
+_ATOM: Final = re.compile(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\^", re.DOTALL)
 
 
 def redact(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> bytes:
@@ -43,27 +56,83 @@ def redact(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> by
         return text
     if mode is Redact.FINGERPRINT and len(key) < LEAST_KEY:
         raise ValueError(f"the key of fingerprints has less than {LEAST_KEY} bytes")
-    return _redacted(text, secrets, mode, key, cut=False)
-
-
-def redact_cut(text: bytes, secrets: Passages, mode: Redact, key: bytes = b"") -> bytes:
-    """Do the same to the last part of a text: its first line may be the end of a secret."""
-    if mode is Redact.OFF:
-        return text
-    _, end, rest = text.partition(b"\n")
-    return _MASK + end + _redacted(rest, secrets, mode, key, cut=True)
-
-
-def _redacted(text: bytes, secrets: Passages, mode: Redact, key: bytes, *, cut: bool) -> bytes:
-    found = chain(
-        in_lines(text, secrets), long_lines(text, secrets), in_blocks(text, secrets, cut=cut)
-    )
     pieces, done = [], 0
-    for start, end in joined(found):
+    for start, end in joined(
+        chain(in_lines(text, secrets), long_lines(text, secrets), in_blocks(text, secrets))
+    ):
         first, last = _bare(text, start, end)
         pieces += [text[done:first], _mark(text[first:last], mode, key)]
         done = last
     return b"".join([*pieces, text[done:]])
+
+
+def last_words(said: bytes, secrets: Passages) -> bytes:
+    r"""Give the last lines of what came from a terminal, as far as they surely hold no secret.
+
+    What a device said until it failed is no configuration: pagers and wrapped lines are in it, its
+    beginning may be cut off, and a complaint may quote a line. So a table is held against it
+    wherever its expressions fit, not only at the beginning of lines and between certain ones.
+
+    >>> import re
+    >>> secrets = Passages(lines=(re.compile(rb"^key (\S+)"),))
+    >>> last_words(b"a\r\nb\r\n% bad: key hunter2\r\nr1#", secrets)
+    b'% bad: key <secret>\nr1#'
+    """
+    text = _cleaned(said)
+    start = max(0, len(text) - _LOOKED_AT)
+    near = text[start:]
+    spans = [
+        (max(0, a - start), b - start) for a, b in in_blocks(text, secrets, cut=True) if b > start
+    ]
+    anywhere = _anywhere(secrets)
+    spans += in_lines(near, anywhere)
+    flat, places = _unwrapped(near)
+    spans += ((places[a], places[b - 1] + 1) for a, b in in_lines(flat, anywhere))
+    kept = _last_lines(near, whole=len(said) < _LOOKED_AT)
+    pieces, done = [], kept
+    for first, last in joined(spans):
+        if last > kept:
+            pieces += [near[done : max(first, kept)], _MASK]
+            done = last
+    lines = b"".join([*pieces, near[done:]]).replace(_SOFT, b"").split(b"\n")
+    return b"\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _cleaned(said: bytes) -> bytes:
+    """Make lines of what a terminal shows: a line begun anew is another, behind a soft break."""
+    text = _ESCAPES.sub(b"", said).replace(_SOFT, b"")
+    text = _RETURNS.sub(_SOFT + b"\n", re.sub(rb"\r+\n", b"\n", text))
+    return _CONTROLS.sub(b"", text)
+
+
+def _last_lines(text: bytes, *, whole: bool) -> int:
+    """Say where they begin; with ``whole`` the first line may be one of them."""
+    starts = [0] if whole else []
+    starts += [found.end() for found in re.finditer(rb"\n", text)]
+    filled = [start for start in starts if text[start:].partition(b"\n")[0].strip()]
+    return filled[-LINES_KEPT:][0] if filled else len(text)
+
+
+def _unwrapped(text: bytes) -> tuple[bytes, list[int]]:
+    """Put lines together that a terminal may have wrapped; say where each byte was."""
+    breaks = {place for found in _WRAPS.finditer(text) for place in range(*found.span())}
+    places = [place for place in range(len(text)) if place not in breaks]
+    return bytes(text[place] for place in places), places
+
+
+def _anywhere(secrets: Passages) -> Passages:
+    within = (pattern for each in secrets.within for pattern in each.lines)
+    return Passages(lines=tuple(map(_loose, (*secrets.lines, *within))))
+
+
+@cache
+def _loose(pattern: re.Pattern[bytes]) -> re.Pattern[bytes]:
+    """Let an expression fit wherever in a line: without its ``^``."""
+    text = _ATOM.sub(lambda atom: b"" if atom[0] == b"^" else atom[0], pattern.pattern)
+    try:
+        return re.compile(text, pattern.flags)
+    except re.error:  # one that means something else by it
+        return pattern
 
 
 def _bare(text: bytes, start: int, end: int) -> Span:

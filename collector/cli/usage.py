@@ -7,10 +7,8 @@ commands, and the validator below the parser: of its errors only the plain form 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
-
-from collector.document import near
 
 _WANTED: Final = {
     "int_parsing": "a whole number",
@@ -34,6 +32,13 @@ def usage_problem(error: Any) -> str:
     if value := _value_problem(error):
         return value
     return _lowered(said.removesuffix("."))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Suggest a word that may have been meant."""
+    from collector.document import near as suggestion
+
+    return suggestion(word, known)
 
 
 def _instead(error: Any, words: list[str]) -> str:

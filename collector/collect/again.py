@@ -39,6 +39,7 @@ from collector.model import (
     Fault,
     FaultClass,
     Phase,
+    Redact,
     Status,
 )
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collector.store import CommandRow, DeviceRow, PastRun, RunFile
 
 _TRIED = frozenset({FaultClass.AUTH, FaultClass.AUTH_BREAKER})
+_STRENGTH: Mapping[str, int] = {Redact.OFF: 0, Redact.FINGERPRINT: 1, Redact.MASK: 2}
 
 
 def resume(
@@ -117,6 +119,7 @@ def _plan(
     from collector.inventory import find_inventory, load_inventory, select
 
     row = _recorded(run)
+    _check_redaction(run, row, settings)
     done = {each["name"] for each in run.rows() if is_done(each)}
     names = dict.fromkeys(name for name in row["planned"] if name not in done)
     settings = replace(settings, output=run.output, inventory=inventory or Path(row["inventory"]))
@@ -162,6 +165,29 @@ def _recorded(run: PastRun) -> RunFile:
         } if _all_text(planned) and all(map(_all_text, commands.values())):
             return row
     raise InputError(f"run {run.run_id}: its run.json does not say what was to be done")
+
+
+def _check_redaction(run: PastRun, row: RunFile, settings: Settings) -> None:
+    """Let nobody go on with a run in the clear: with other settings its secrets would be told."""
+    job = settings.jobs.get(row["job"])
+    redact, keep_raw = row.get("redact", Redact.OFF.value), row.get("keep_raw", False)
+    if redact not in tuple(_STRENGTH) or keep_raw not in (True, False):  # other hands wrote it
+        raise InputError(f"run {run.run_id}: its run.json does not say how it redacts")
+    guarded = redact != Redact.OFF
+    if row["selection"].get("commands") or not (guarded or row.get("history")):
+        return
+    was = f"run {run.run_id} was of job {row['job']!r} with {_redaction(redact, keep_raw)}"
+    ask = "--config names the settings of that run"
+    if job is None:
+        raise InputError(f"{was}, which is not in these settings; {ask}")
+    weaker = _STRENGTH[job.redact] < _STRENGTH[redact] or (job.keep_raw and not keep_raw)
+    if guarded and weaker:
+        now = _redaction(job.redact, job.keep_raw)
+        raise InputError(f"{was}; it would go on with {now}; {ask}")
+
+
+def _redaction(redact: str, keep_raw: bool) -> str:
+    return f"redact: {redact}" + (", keep_raw: true" if keep_raw else "")
 
 
 def _all_text(values: object) -> bool:

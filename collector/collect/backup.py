@@ -77,7 +77,7 @@ class Backup:
         """Keep a device's backup, then store its result; give it back as it was recorded."""
         part = self._parts.get(result.device.platform)
         if self._history is not None and part is not None:
-            seen = await self._conceal(result) if self._conceal.keep_raw else result
+            seen = await self._conceal.shown(result)
             kept = await self._history.keep(seen, part)
             result = replace(result, change=kept.change, backup_files=kept.backup_files)
             if result.change in {Change.CHANGED, Change.SECRET_ONLY}:

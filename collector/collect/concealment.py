@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from collector.collect.delivery import Observer, Writer
 from collector.errors import InputError
-from collector.model import EVIDENCE_KEPT, CommandResult, DeviceResult, Fault, Redact
+from collector.model import CommandResult, Device, DeviceResult, Fault, Redact
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials, CredentialSpec
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 KEY: Final = "key of fingerprints"  # with blanks in it: no credential of an inventory is called so
 _QUOTE: Final = re.compile(rb"""['"`]|: """)  # where a quotation may begin
 _SETTING: Final = ("backups", "fingerprint_key")
+_Conceal = Callable[[DeviceResult], DeviceResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +42,31 @@ class Concealment:
 
     async def __call__(self, result: DeviceResult) -> DeviceResult:
         """Give a result without its secrets; in a thread, for outputs may be large."""
-        if self.mode is Redact.OFF:
-            return result
-        return await asyncio.to_thread(self.concealed, result)
+        return await self._off_the_loop(self.concealed, result)
+
+    async def shown(self, result: DeviceResult) -> DeviceResult:
+        """Give a result that is recorded, for others to see: without what is kept raw of it."""
+        return await self._off_the_loop(self._outputs, result) if self.keep_raw else result
 
     def concealed(self, result: DeviceResult) -> DeviceResult:
-        """Take the secrets out of outputs, evidence, and what faults and notes quote."""
-        from collector.backups import Rules
+        """Take the secrets out of outputs, evidence, and what faults and notes quote; once."""
+        return self._outputs(self._told(result))
 
-        secrets = Rules.of(self.platforms[result.device.platform]).secrets
+    async def _off_the_loop(self, conceal: _Conceal, result: DeviceResult) -> DeviceResult:
+        return result if self.mode is Redact.OFF else await asyncio.to_thread(conceal, result)
+
+    def _outputs(self, result: DeviceResult) -> DeviceResult:
+        secrets = self._secrets(result.device)
+        return replace(
+            result,
+            commands=tuple(
+                replace(command, output=self._text(command.output, secrets))
+                for command in result.commands
+            ),
+        )
+
+    def _told(self, result: DeviceResult) -> DeviceResult:
+        secrets = self._secrets(result.device)
         return replace(
             result,
             fault=self._fault(result.fault, secrets),
@@ -57,43 +74,58 @@ class Concealment:
             commands=tuple(self._command(command, secrets) for command in result.commands),
         )
 
-    def text(self, text: str) -> str:
-        """Take secrets out of a line that is of no platform in particular, such as of the log."""
-        from collector.platforms import GENERIC
+    def _secrets(self, device: Device) -> Passages:
+        from collector.backups import Rules
+
+        return Rules.of(self.platforms[device.platform]).secrets
+
+    def text(self, text: str, *platforms: str) -> str:
+        """Take secrets out of a line that may quote a device of these, such as of the log.
+
+        Of none in particular: by the tables of every platform.
+        """
+        from collector.backups import Rules
 
         if self.mode is Redact.OFF:
             return text
-        return self._line(text, self.platforms[GENERIC].secrets)
+        for name in platforms or self.platforms:
+            text = self._line(text, Rules.of(self.platforms[name]).secrets)
+        return text
 
     def writer(self, writer: Writer) -> Writer:
-        """Let a writer store what is concealed, if that is what shall be kept."""
-        return writer if self.keep_raw else _ConcealingWriter(writer, self)
+        """Let a writer store what is concealed: all but the outputs, where these are kept raw."""
+        return _ConcealingWriter(writer, self)
+
+    async def recorded(self, result: DeviceResult) -> DeviceResult:
+        """Give a result as it is to be recorded."""
+        return await self._off_the_loop(self._told if self.keep_raw else self.concealed, result)
 
     def observer(self, observe: Observer) -> Observer:
         """Let an observer see what is concealed, however it is stored."""
-        if not self.keep_raw:
-            return observe  # that is all that there is any more
 
         async def watch(results: AsyncIterator[DeviceResult], total: int) -> None:
             await observe(self._each(results), total)
 
-        return watch
+        return watch if self.keep_raw else observe
 
     async def _each(self, results: AsyncIterator[DeviceResult]) -> AsyncIterator[DeviceResult]:
         async for result in results:
-            yield await self(result)
+            yield await self.shown(result)
 
     def _command(self, command: CommandResult, secrets: Passages) -> CommandResult:
         return replace(
             command,
-            output=self._text(command.output, secrets),
             fault=self._fault(command.fault, secrets),
             evidence=self._evidence(command.evidence, secrets),
             notes=tuple(self._line(note, secrets) for note in command.notes),
         )
 
     def _fault(self, fault: Fault | None, secrets: Passages) -> Fault | None:
-        return fault and replace(fault, message=self._line(fault.message, secrets))
+        return fault and replace(
+            fault,
+            message=self._line(fault.message, secrets),
+            hint=self._line(fault.hint, secrets),
+        )
 
     def _line(self, text: str, secrets: Passages) -> str:
         """Conceal a line of our own: what it quotes of a device may be a line of that."""
@@ -110,11 +142,13 @@ class Concealment:
         return redact(text, secrets, self.mode, self.key)
 
     def _evidence(self, seen: bytes, secrets: Passages) -> bytes:
-        from collector.backups import redact_cut
+        """Conceal what came from a terminal: its last lines are left, and a line that says so."""
+        from collector.backups import LINES_KEPT, last_words
 
-        if len(seen) < EVIDENCE_KEPT:
-            return self._text(seen, secrets)
-        return redact_cut(seen, secrets, self.mode, self.key)
+        if not seen:
+            return seen
+        said = f"(the last {LINES_KEPT} lines, without secrets: the job redacts)\n"
+        return said.encode() + last_words(seen, secrets) + b"\n"
 
 
 class _ConcealingWriter:
@@ -122,7 +156,7 @@ class _ConcealingWriter:
         self._writer, self._conceal = writer, conceal
 
     async def write(self, result: DeviceResult) -> DeviceResult:
-        return await self._writer.write(await self._conceal(result))
+        return await self._writer.write(await self._conceal.recorded(result))
 
 
 def concealment(

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from collector.collect.concealment import Concealment
 from collector.collect.ending import Ending
 from collector.collect.plan import Plan
 from collector.collect.tally import Tally
@@ -37,10 +36,9 @@ TELLING: Final = 10.0  # seconds after a signal; a second one ends all at once
 class Notice:
     """The news of one run: `announced` before its manifest is written, `told` after it."""
 
-    def __init__(self, plan: Plan, credentials: Credentials, conceal: Concealment) -> None:
+    def __init__(self, plan: Plan, credentials: Credentials) -> None:
         self._plan = plan
         self._telling = _telling(plan, credentials)
-        self._conceal = conceal
         self._news: RunNews | None = None
         self._announced = False
         self._problems: list[str] = []
@@ -110,15 +108,13 @@ class Notice:
             edit = edits.get(good.device.name)
             yield device_news(good.device, Status.OK, good.started, change=good.change, edit=edit)
         for failure in tally.failures:
-            # What a run keeps raw, in its own folder only, is concealed on its way to others.
-            shown = self._conceal.concealed(failure) if self._conceal.keep_raw else failure
             yield device_news(
-                shown.device,
-                shown.status,
-                shown.started,
-                change=shown.change,
-                fault=_first_fault(shown),
-                edit=edits.get(shown.device.name),
+                failure.device,
+                failure.status,
+                failure.started,
+                change=failure.change,
+                fault=_first_fault(failure),
+                edit=edits.get(failure.device.name),
             )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from collector import log
 from collector.collect.backup import Backup
-from collector.collect.concealment import concealment, key_specs
+from collector.collect.concealment import Concealment, concealment, key_specs
 from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
 from collector.collect.notice import Notice, hook_specs
@@ -36,7 +36,7 @@ from collector.collect.redaction import Redaction, redacted
 from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
-from collector.model import Assignment, Change, Device, DeviceResult, Status
+from collector.model import Assignment, Change, Device, DeviceResult, Redact, Status
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials
@@ -153,7 +153,7 @@ async def execute(
     connecting = _connecting(connector, settings, plan.platforms, credentials)
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:
-            with log.bound(run=writer.run_id, hide=lambda text: conceal.text(redact.text(text))):
+            with log.bound(run=writer.run_id, hide=_hiding(plan, redact, conceal)):
                 devices = log.counted(plan.total, "device")
                 logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
@@ -162,7 +162,7 @@ async def execute(
                 )
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
-                notice = Notice(plan, credentials, conceal)
+                notice = Notice(plan, credentials)
                 async with Backup.begun(plan, writer, conceal, ending) as backup:
                     delivery = Delivery(conceal.writer(backup), tally, ending)
                     await delivery.deliver(shown, conceal.observer(observe), plan.total)
@@ -191,13 +191,28 @@ def credentials_of(plan: Plan) -> Credentials:
     }
     credentials = Credentials(specs, os.environ)
     credentials.check(_names_of(plan))
-    Notice(plan, credentials, concealment(_job(plan), plan.platforms, credentials))
+    Notice(plan, credentials)
+    concealment(_job(plan), plan.platforms, credentials)
     return credentials
 
 
 def redaction_of(plan: Plan, credentials: Credentials) -> Redaction:
     """Give what hides every secret that a plan logs in with."""
     return Redaction(_secrets(credentials, _names_of(plan)))
+
+
+def _hiding(plan: Plan, redact: Redaction, conceal: Concealment) -> Callable[[str], str]:
+    """Give what hides secrets in a line of the log, by the tables of the device that it is of."""
+    from collector.platforms import GENERIC
+
+    devices = (*(one.device for one in plan.assignments), *plan.idle)
+    platforms = {device.name: (device.platform,) for device in devices}
+    every = tuple(sorted({GENERIC, *(device.platform for device in devices)}))
+
+    def hide(text: str) -> str:
+        return conceal.text(redact.text(text), *platforms.get(log.device_name.get(), every))
+
+    return hide
 
 
 async def _writer(plan: Plan, redact: Callable[[bytes], bytes]) -> RunWriter:
@@ -362,6 +377,7 @@ def _header(plan: Plan) -> RunHeader:
     devices = (*(assignment.device for assignment in plan.assignments), *plan.idle)
     chosen = {device.name for device in devices}
     source = Path(plan.inventory.source).absolute()
+    job = _job(plan)
     return RunHeader(
         started=datetime.now(UTC),
         job=plan.job,
@@ -373,6 +389,9 @@ def _header(plan: Plan) -> RunHeader:
         command=shlex.join(("collector", *sys.argv[1:])),
         inventory=str(source),
         commands=_commands(plan),
+        redact=job.redact if job else Redact.OFF,
+        keep_raw=job is not None and job.keep_raw,
+        history=bool(plan.kept),
         failed_of=_tied(plan, Tie.REPEATS),
         resume_of=_tied(plan, Tie.RESUMES),
     )

@@ -20,6 +20,7 @@ from collector.model import (
     CommandResult,
     DeviceResult,
     Fault,
+    Redact,
     Status,
     Transport,
 )
@@ -106,12 +107,17 @@ class RunRow(TypedDict):
 class RunFile(RunRow):
     """The whole of ``run.json``: what is needed to go on with the run, or to repeat a part of it.
 
-    ``commands`` by platform, ``planned`` the names of all devices of the run, in order.
+    ``commands`` by platform, ``planned`` the names of all devices of the run, in order. ``redact``
+    and ``keep_raw`` are what its job does to secrets, ``history`` says whether it keeps backups;
+    a file that an earlier version wrote has none of the three.
     """
 
     inventory: NotRequired[str]
     commands: NotRequired[dict[str, list[str]]]
     planned: NotRequired[list[str]]
+    redact: NotRequired[str]
+    keep_raw: NotRequired[bool]
+    history: NotRequired[bool]
 
 
 class ManifestHead(RunRow):
@@ -143,7 +149,8 @@ class RunHeader:
 
     ``order`` names the devices as the inventory has them; the manifest follows it. ``command`` is
     told to a run that finds the folder locked. ``selection`` is kept as it is: plain JSON values.
-    ``inventory`` is the path of the file, ``commands`` what is asked of each platform.
+    ``inventory`` is the path of the file, ``commands`` what is asked of each platform. ``history``
+    says whether backups are kept.
     """
 
     started: datetime
@@ -156,6 +163,9 @@ class RunHeader:
     command: str = ""
     inventory: str = ""
     commands: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    redact: Redact = Redact.OFF
+    keep_raw: bool = False
+    history: bool = False
     failed_of: str = ""
     resume_of: str = ""
 
@@ -198,6 +208,9 @@ def run_file(run_id: str, header: RunHeader) -> RunFile:
         "inventory": header.inventory,
         "commands": {name: list(asked) for name, asked in header.commands.items()},
         "planned": list(header.order),
+        "redact": header.redact.value,
+        "keep_raw": header.keep_raw,
+        "history": header.history,
     }
     if header.failed_of:
         row["failed_of"] = header.failed_of
@@ -207,13 +220,14 @@ def run_file(run_id: str, header: RunHeader) -> RunFile:
 
 
 def resumed(row: RunFile, header: RunHeader) -> RunFile:
-    """Describe a run that is taken up again, by one that starts now."""
+    """Describe a run that is taken up again, by one that starts now: it may redact more."""
     entry = {
         "at": utc(header.started),
         "settings_digest": header.settings_digest,
         "inventory_digest": header.inventory_digest,
     }
-    return {**row, "resumed": [*row.get("resumed", ()), entry]}
+    row = {**row, "resumed": [*row.get("resumed", ()), entry]}
+    return {**row, "redact": header.redact.value, "keep_raw": header.keep_raw}
 
 
 def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceRow:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.oxidized import find_dialogues
 from support.recorded import find_recordings
 
-from collector.backups import Rules, redact, redact_cut
+from collector.backups import Rules, last_words, redact
 from collector.model import Redact
 from collector.platforms import Passages, load_platforms
 
@@ -303,16 +303,53 @@ def test_a_private_key_becomes_one_line() -> None:
     assert masked("linux", seen) == seen
 
 
-def test_of_evidence_that_was_cut_nothing_is_left_of_a_secret() -> None:
-    secrets = Rules.of(PLATFORMS["cisco_iosxe"]).secrets
-    assert (
-        redact_cut(b"ter2\r\nhostname a\r\n", secrets, Redact.MASK) == b"<secret>\nhostname a\r\n"
-    )
-    cut = b"x\nMIIE\nabc=\n-----END PRIVATE KEY-----\nend\n"
-    assert b"MIIE" not in redact_cut(cut, secrets, Redact.MASK)
-    begun = b"x\na\n-----BEGIN PRIVATE KEY-----\nMIIE\n"
-    assert b"MIIE" not in redact_cut(begun, secrets, Redact.MASK)
-    assert redact_cut(b"ter2", secrets, Redact.OFF) == b"ter2"
+# What came from a terminal until a device failed; and what is kept of it.
+LAST_WORDS = {
+    "lines": (
+        b"a\r\nusername bob secret 0 hunter2\r\nend\r\n",
+        b"username bob secret 0 <secret>\nend",
+    ),
+    "a pager": (
+        b"line\r\n --More-- " + b"\b" * 9 + b" " * 9 + b"\b" * 9 + b"username b secret hunter2\r\n",
+        b" --More--\nusername b secret <secret>",
+    ),
+    "another pager": (
+        b" --More-- \r          \rsnmp-server community hunter2 RO\r\n",
+        b" --More--\nsnmp-server community <secret> RO",
+    ),
+    "colours": (b"\x1b[Kenable password hunter2\r\n", b"enable password <secret>"),
+    "a wrapped line": (
+        b"tacacs-server host 10.1.1.1 single-connection timeout 5 key 7 \r\nhunter2\r\nr1#",
+        b"<secret>\nr1#",
+    ),
+    "a wrapped secret": (
+        b"tacacs-server host 10.1.1.1 single-connection timeout 5 key 7 hunt\r\ner2\r\nr1#",
+        b"<secret>\nr1#",
+    ),
+    "redrawn": (b"a\r\nb\r\nr1# enable secret hunt\b\b\b\ber2\r\n", b"r1# enable secret <secret>"),
+    "a complaint": (
+        b"% Bad: snmp-server community hunter2\r\nr1#",
+        b"% Bad: snmp-server community <secret>\nr1#",
+    ),
+    "a key": (b"a\n-----BEGIN PRIVATE KEY-----\nMIIE\nhunter2\nabc=\n", b"<secret>"),
+    "cut off": (b"hunter2" * 9999 + b"\r\nhunter2", b"hunter2"),  # no half of the first line
+    "one line": (b"hunter2" * 9999, b""),
+    "few": (b"\r\n\r\nlogin: \r\n\r\n", b"login:"),
+    "nothing": (b"", b""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAST_WORDS)
+def test_of_last_words_nothing_is_left_of_a_secret(case: str) -> None:
+    said, kept = LAST_WORDS[case]
+    assert last_words(said, Rules.of(PLATFORMS["cisco_iosxe"]).secrets) == kept
+
+
+def test_what_is_secret_in_some_places_is_never_kept_of_last_words() -> None:
+    """The line that says where it is may have been cut off."""
+    said = b"x" * 70_000 + b'\r\n    edit 1\r\n        set name "hunter2"\r\n'
+    kept = last_words(said, Rules.of(PLATFORMS["fortinet_fortios"]).secrets)
+    assert kept == b"    edit 1\n        set name <secret>"
 
 
 CONFIGURATION = b"hostname r1\nbanner motd ^C\n%b\n^C\nrouter bgp 1\n%bend\n"
