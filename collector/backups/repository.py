@@ -168,11 +168,11 @@ class Repository:
 
     async def forget_edits(self) -> None:
         """Let git prune the oldest edits, where they are many."""
-        listed = await self.git.do("for-each-ref", "--format=%(refname)", EDITS)
-        old = listed.split()[:-EDITS_KEPT]
-        if old:
+        listed = await self.git.ask("for-each-ref", "--format=%(refname)", EDITS)
+        old = listed.out.split()[:-EDITS_KEPT]
+        if old:  # where it cannot be, the next run does it
             deleted = b"".join(b"delete %s\n" % name for name in old)
-            await self.git.do("update-ref", "--stdin", stdin=deleted)
+            await self.git.ask("update-ref", "--stdin", stdin=deleted)
 
     async def stage(self, paths: Collection[str]) -> Mapping[str, str]:
         """Put these files into the index; gives those that git cannot add, and why.
