@@ -346,10 +346,20 @@ def _author(text: str) -> str:
     return text
 
 
+def has_login(url: str) -> bool:
+    """Say whether a URL of git's holds what nobody may see among the words of a process.
+
+    >>> has_login("https://token@git.example.net/x"), has_login("ssh://git@git.example.net/x")
+    (True, False)
+    """
+    # Of http a name may be a token, too.
+    return bool(re.match(r"https?://[^/@]*@|\w+://[^/@]*:[^/@]*@", url))
+
+
 def _remote(text: str) -> str:
     if text.startswith("-") or not text.isprintable():
         raise ValueError("expected the name of a remote, or a URL")
-    if re.match(r"https?://[^/@]*@|\w+://[^/@]*:[^/@]*@", text):  # a name may be a token, too
+    if has_login(text):
         raise ValueError("expected a URL without a login: git's credential helper has it")
     return text
 

@@ -38,7 +38,7 @@ _DROPPED: Final = (
         "GIT_ICASE_PATHSPECS",
         "GIT_EXTERNAL_DIFF",
     ),
-    *("SSH_ASKPASS", "GIT_QUARANTINE_PATH"),
+    *("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "GIT_ASKPASS", "GIT_QUARANTINE_PATH"),
 )
 _SAID_FIRST: Final = ("rejected] ", "fatal: ", "error: ")
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+@")
@@ -147,6 +147,7 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     return kept | {
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",  # none, and git looks no further: not for core.askPass, either
         "GIT_EDITOR": "true",  # nobody is there to edit a message
         "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
         "SSH_ASKPASS_REQUIRE": "never",

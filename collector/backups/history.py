@@ -141,8 +141,13 @@ class History:
         def describe(paths: Set[str]) -> str:
             return commit_message([each for each in entries if each.path in paths], totals)
 
-        commit = await self._repository.commit([entry.path for entry in entries], describe)
-        await self._in_thread(self._pending.clear)
+        unfit = await self._repository.stage([entry.path for entry in entries])
+        paths = [entry.path for entry in entries if entry.path not in unfit]
+        commit = await self._repository.commit(paths, describe)
+        left = [entry for entry in entries if entry.path in unfit]
+        await self._in_thread(self._pending.clear, left)
+        for path, why in unfit.items():
+            self._count(f"{self._repository.folder / path}: git cannot add it: {why}")
         return commit
 
     async def versions(self, paths: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
@@ -157,7 +162,7 @@ class History:
 
     async def head(self) -> str:
         """The last commit of all, which a push may have put on top of others."""
-        return await self._repository.head()
+        return await self._repository.head(f"refs/heads/{self._state.branch}")
 
     def close(self) -> None:
         """Let go of the threads; harmless when done twice."""
@@ -174,7 +179,8 @@ class History:
             else:
                 logger.info("committed what an earlier run has left: %s", commit or "nothing")
                 self._state = await self._repository.state()
-                entries = ()
+                entries = await self._in_thread(self._pending.read)
+        await self._repository.forget_edits()
         self._ours = frozenset(entry.path for entry in entries)
         await self._in_thread(self._sweep)
 

@@ -22,7 +22,7 @@ PATIENCE: Final = 2.0  # seconds for a git that a killed run has left at work
 _MOMENT: Final = 0.05
 _PATTERNS: Final = (
     *("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"),
-    *("refs/heads/**/*.lock", "next-index-*.lock"),
+    *("refs/**/*.lock", "next-index-*.lock"),
 )
 
 logger = logging.getLogger(__name__)

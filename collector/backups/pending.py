@@ -61,9 +61,11 @@ class Pending:
         entries = [entry for line in lines if (entry := _entry(line))]
         return tuple({entry.path: entry for entry in entries}.values())
 
-    def clear(self) -> None:
-        """Forget all of it: it is committed."""
+    def clear(self, left: Sequence[Entry] = ()) -> None:
+        """Forget all of it, for it is committed, but what is left."""
         self._path.unlink(missing_ok=True)
+        for entry in left:
+            self.add(entry)
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -9,8 +9,10 @@ know what is in the files, and of runs more than their trailers.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
@@ -21,7 +23,7 @@ from collector.backups.git import Git
 from collector.backups.locks import clear_stale_locks
 from collector.errors import StorageError
 from collector.settings import Backups
-from collector.store.files import make_folder
+from collector.store.files import make_folder, write_file
 
 MARK: Final = "collector.backups"
 REBASING: Final = "collector-rebasing"
@@ -31,13 +33,14 @@ STAGED: Final = 500
 """Files staged by one git command: each is to end within its time on a slow disk, too."""
 
 _NOBODY: Final = "network-command-collector"
+_REBASES: Final = ("rebase-merge", "rebase-apply")
 _UNDER_WAY: Final = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
     "REVERT_HEAD": "a revert",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
+    **dict.fromkeys(_REBASES, "a rebase"),
 }
+_STAGE: Final = ("update-index", "--add", "-z", "--stdin")
 # Set in a repository that is made here. Modes of files say nothing; what a device said is not to be
 # rewritten; a power cut must not leave an object empty. An older git passes the last two over.
 _CONFIGURATION: Final = (
@@ -46,7 +49,19 @@ _CONFIGURATION: Final = (
     ("core.fsyncMethod", "batch"),
     (MARK, "true"),  # the last one: with it the repository is whole
 )
-_ATTRIBUTES: Final = "* -text\n"
+_EARLIER_ATTRIBUTES: Final = "* -text"
+_ATTRIBUTES: Final = "* -text -eol -filter -ident -working-tree-encoding"
+
+EDITS: Final = "refs/collector/edits"
+"""Below it a ref for each file of a person's that was put back, so that git does not prune it."""
+
+EDITS_KEPT: Final = 1000
+"""So many of them, the youngest, when the next run begins."""
+
+UNFIT: Final = 20
+"""Files that git cannot add, before it is taken to be unable to add any."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +101,7 @@ class Repository:
             elif not await _is_marked(git):
                 raise _foreign(folder, "not made by the collector", claim=True)
             await asyncio.to_thread(clear_stale_locks, folder, git_folder)
+            await asyncio.to_thread(_heal_attributes, git_folder)
         except OSError as error:
             raise StorageError(f"{folder}: {error.strerror or error}") from error
         git = replace(git, options=await _identity(git, settings.author))
@@ -146,21 +162,49 @@ class Repository:
         """Keep a file of the working tree as an object of git; gives its name, empty where gone."""
         if not (self.folder / path).is_file():
             return ""
-        return (await self.git.do("hash-object", "-w", "--", path)).decode().strip()
+        oid = (await self.git.do("hash-object", "-w", "--", path)).decode().strip()
+        await self.git.do("update-ref", f"{EDITS}/{time.time_ns()}-{oid}", oid)
+        return oid
+
+    async def forget_edits(self) -> None:
+        """Let git prune the oldest edits, where they are many."""
+        listed = await self.git.ask("for-each-ref", "--format=%(refname)", EDITS)
+        old = listed.out.split()[:-EDITS_KEPT]
+        if old:  # where it cannot be, the next run does it
+            deleted = b"".join(b"delete %s\n" % name for name in old)
+            await self.git.ask("update-ref", "--stdin", stdin=deleted)
+
+    async def stage(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Put these files into the index; gives those that git cannot add, and why.
+
+        `StorageError` where it seems that none can be.
+        """
+        unfit: dict[str, str] = {}
+        there = await asyncio.to_thread(self._there, paths)
+        batches = [there[at : at + STAGED] for at in range(0, len(there), STAGED)]
+        while batches:
+            some = batches.pop()
+            answer = await self.git.ask(*_STAGE, stdin=_listed(some))
+            if not answer.status:
+                continue
+            if len(some) > 1:  # of a batch nothing is staged when one cannot be
+                half = len(some) // 2
+                batches += [some[:half], some[half:]]
+                continue
+            unfit[some[0]] = answer.line
+            if len(unfit) in {len(there), UNFIT}:
+                raise self.git.failed("update-index", answer)
+        return unfit
 
     async def commit(self, paths: Collection[str], describe: Callable[[Set[str]], str]) -> str:
-        """Commit these files and no others; gives the commit, empty when none of them differs.
+        """Commit those of these files that are staged, and no others; gives the commit.
 
-        ``describe`` makes the message, given those that do. What its user has staged of others
-        stays staged.
+        Empty when none of them differs. ``describe`` makes the message, given those that do. What
+        its user has staged of others stays staged.
         """
-        there = await asyncio.to_thread(self._there, paths)
-        for start in range(0, len(there), STAGED):
-            some = _listed(there[start : start + STAGED])
-            await self.git.do("update-index", "--add", "-z", "--stdin", stdin=some)
         words = ("--cached", "--name-only", "-z", "--no-renames", "--no-ext-diff")
         staged = set(_names(await self.git.do("diff", *words)))
-        ours = staged.intersection(there)
+        ours = staged.intersection(paths)
         if not ours:
             return ""
         # Pathspecs are compared each with each file: they are given only where they are needed.
@@ -190,21 +234,34 @@ class Repository:
         return await self.head()
 
     def _there(self, paths: Collection[str]) -> list[str]:
-        places = ((path, self.folder / path) for path in paths)
-        return [path for path, place in places if place.is_file() and not place.is_symlink()]
+        files = [path for path in paths if (self.folder / path).is_file()]
+        linked = {path for path in files if self._through_link(path)}
+        if linked:
+            more = f" (and {len(linked) - 1} more)" if len(linked) > 1 else ""
+            logger.warning("%s: not committed: a link is on the way to it%s", min(linked), more)
+        return [path for path in files if path not in linked]
 
-    async def head(self) -> str:
-        """The last commit; empty before the first."""
-        found = await self.git.ask("rev-parse", "--quiet", "--verify", "HEAD")
+    def _through_link(self, path: str) -> bool:
+        """Say whether a file, or a folder on the way to it, is a link: git refuses to follow it."""
+        place = self.folder / path
+        return any(each.is_symlink() for each in (place, *place.parents[: path.count("/")]))
+
+    async def head(self, of: str = "HEAD") -> str:
+        """The last commit, of that branch; empty before the first."""
+        found = await self.git.ask("rev-parse", "--quiet", "--verify", of)
         return found.out.decode().strip()
 
     async def _undo_rebase(self) -> None:
         mark = self.git_folder / REBASING
         if not mark.exists():
             return
-        if (self.git_folder / "rebase-merge").exists():
+        if self.rebases():
             await self.git.do("rebase", "--abort")
         mark.unlink(missing_ok=True)
+
+    def rebases(self) -> bool:
+        """Say whether a rebase is under way, with either of git's two ways of doing it."""
+        return any((self.git_folder / name).exists() for name in _REBASES)
 
 
 def _branch(git_folder: Path) -> str:
@@ -248,10 +305,23 @@ async def _make(git: Git) -> Path:
     await git.do("init", "--quiet", "--shared=0600", *await _defaults(git))
     git_folder = await _git_folder(git, unmade=False)
     (git_folder / "info").mkdir(exist_ok=True)
-    (git_folder / "info" / "attributes").write_text(_ATTRIBUTES)
+    (git_folder / "info" / "attributes").write_text(f"{_ATTRIBUTES}\n")
     for key, value in _CONFIGURATION:
         await git.do("config", "--local", key, value)
     return git_folder
+
+
+def _heal_attributes(git_folder: Path) -> None:
+    """Put today's line in place of the one that we have written earlier; leave all others."""
+    path = git_folder / "info" / "attributes"
+    try:
+        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:
+        return
+    if _EARLIER_ATTRIBUTES in lines:
+        healed = [_ATTRIBUTES if line == _EARLIER_ATTRIBUTES else line for line in lines]
+        text = "".join(f"{line}\n" for line in healed)
+        write_file(path, text.encode("utf-8", "surrogateescape"))
 
 
 async def _defaults(git: Git) -> list[str]:

@@ -137,7 +137,7 @@ def _plan(
         platforms=platforms,
         job=row["job"],
         assignments=with_floors(assignments, settings, platforms),
-        kept=kept_parts(settings, row["job"], assignments, platforms),
+        kept=kept_parts(settings, row["job"], assignments, platforms, read.devices),
         idle=tuple(one.device for one in everyone if not one.commands),
         selection=_narrowed(row["selection"], limits),
         again=Again(

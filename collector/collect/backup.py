@@ -89,8 +89,6 @@ class Backup:
         history = self._history
         if history is None:
             return
-        if history.problem:
-            self._problem(history.problem)
         try:
             async with ending.grace(COMMITTING):
                 self.made = await history.commit({each: tally.totals[each] for each in Status})
@@ -98,6 +96,8 @@ class Backup:
             self._problem(f"{error} (kept in the files: the next run commits it)")
         except TimeoutError:
             self._problem("the backups were not committed in time: the next run does it")
+        if history.problem:
+            self._problem(history.problem)
         if self.made and with_edits:
             # What cannot be found out is not told: it is in the history.
             with contextlib.suppress(StorageError, TimeoutError):
@@ -149,12 +149,13 @@ class Backup:
         try:
             async with ending.grace(COMMITTING):
                 await history.push()
-            if self.made:
-                self.made = await history.head()
         except StorageError as error:
             self._problem(str(error))
         except TimeoutError:
             self._problem("the backups were not pushed: the run was ended; the next run does it")
+        if self.made:  # it may have been put on top of others, whether or not the push went well
+            with contextlib.suppress(StorageError):
+                self.made = await history.head() or self.made
 
     async def _open(self, plan: Plan, ending: Ending) -> None:
         from collector.backups import History, Part, Rules

@@ -100,7 +100,9 @@ def prepare(
         platforms=platforms,
         job="ad-hoc" if commands else job or settings.job,
         assignments=assignments,
-        kept={} if commands else kept_parts(settings, job, assignments, platforms),
+        kept={}
+        if commands
+        else kept_parts(settings, job, assignments, platforms, inventory.devices),
         idle=idle,
         selection={"limits": list(limits), "commands": list(commands or ())},
     )
@@ -199,31 +201,29 @@ def kept_parts(
     job: str | None,
     assignments: Iterable[Assignment],
     platforms: Mapping[str, Platform],
+    devices: Sequence[Device],
 ) -> Mapping[str, tuple[str, ...]]:
     """Say by platform which outputs are the backup; raises InputError where two share a file.
 
-    A platform's own backup commands, or all that a job of other commands asks. A job that is not
-    in the settings (any more) is no backup.
+    ``devices`` are all of the inventory: two share a file when they are asked in two runs, too. A
+    platform's own backup commands, or all that a job of other commands asks. A job that is not in
+    the settings (any more) is no backup.
     """
     from collector.backups import shared_paths
+    from collector.platforms import plan
 
     work = settings.jobs.get(job or settings.job)
     if work is None or not work.backup or not settings.backups.enabled:
         return {}
-    kept: dict[str, tuple[str, ...]] = {}
-    devices: list[Device] = []
-    for one in assignments:
-        name = one.device.platform
-        own = platforms[name].backup if work.commands == "backup" else one.commands
-        if own:
-            kept[name] = own
-            devices.append(one.device)
-    problem = shared_paths(
-        settings.backups.path, ((device, kept[device.platform]) for device in devices)
-    )
-    if problem:
+    asked = {one.device.platform: one.commands for one in assignments}
+    if work.commands == "backup":
+        parts = {name: each.backup for name, each in platforms.items()}
+    else:
+        parts = {name: plan(work.commands, each) for name, each in platforms.items()} | asked
+    owned = ((device, parts[device.platform]) for device in devices)
+    if problem := shared_paths(settings.backups.path, (each for each in owned if each[1])):
         raise InputError(f"backups.path: {problem}")
-    return kept
+    return {name: parts[name] for name in asked if parts[name]}
 
 
 def job_of(settings: Settings, name: str | None) -> Job:

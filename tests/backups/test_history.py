@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support import outcomes
 from support.backups import COMMAND, PART, backed_up, configured, git, last_files, subjects, unsure
 
 from collector.backups import History, Part, Rules
+from collector.backups.repository import EDITS, EDITS_KEPT
 from collector.errors import StorageError
 from collector.model import Change, CommandStatus, Status
 from collector.platforms import load_platforms
@@ -353,3 +355,105 @@ async def test_a_copy_that_cannot_be_read_is_told_and_kept(tmp_path: Path) -> No
     assert await history.commit()
     history.close()
     assert last_files(tmp_path) == ["M\tr2.cfg"]
+
+
+FILTERED = {"r1": "hostname x\n$Id$\n"}
+
+
+def filters() -> None:
+    """Let the user's own git rewrite every configuration that it is given."""
+    home = Path(os.environ["HOME"])
+    (home / "attributes").write_text("*.cfg filter=f ident working-tree-encoding=UTF-16\n")
+    (home / ".gitconfig").write_text(
+        f'[core]\n\tattributesFile = {home}/attributes\n[filter "f"]\n\tclean = sed s/x/FILTERED/\n'
+    )
+
+
+async def test_no_filter_of_its_user_rewrites_what_a_device_said(tmp_path: Path) -> None:
+    filters()
+    await backed_up(tmp_path, FILTERED)
+    assert git(tmp_path, "cat-file", "-p", "HEAD:r1.cfg") == FILTERED["r1"].strip()
+
+
+async def test_a_repository_of_an_earlier_version_has_no_filters_either(tmp_path: Path) -> None:
+    await backed_up(tmp_path, ONE)
+    attributes = tmp_path / "configs" / ".git" / "info" / "attributes"
+    attributes.write_text("* -text\n*.md text\n")
+    filters()
+    await backed_up(tmp_path, FILTERED, run="run-2")
+    assert git(tmp_path, "cat-file", "-p", "HEAD:r1.cfg") == FILTERED["r1"].strip()
+    assert attributes.read_text().splitlines()[1:] == ["*.md text"]
+
+
+async def test_an_edit_is_kept_from_being_pruned_and_the_oldest_are_not(tmp_path: Path) -> None:
+    await backed_up(tmp_path, ONE)
+    path = tmp_path / "configs" / "r1.cfg"
+    path.write_text("hostname typed\n")
+    await backed_up(tmp_path, ONE, run="run-2")
+    git(tmp_path, "gc", "--quiet", "--prune=now")
+    listed = git(tmp_path, "for-each-ref", "--format=%(refname) %(objectname)", EDITS)
+    first, oid = listed.split()
+    assert git(tmp_path, "cat-file", "-p", oid) == "hostname typed"
+
+    git(tmp_path, "fsck", "--strict")
+    younger = "".join(f"create {EDITS}/{2**62 + n}-x {oid}\n" for n in range(EDITS_KEPT))
+    git(tmp_path, "update-ref", "--stdin", stdin=younger)
+    await backed_up(tmp_path, ONE, run="run-3")
+    left = git(tmp_path, "for-each-ref", "--format=%(refname)", EDITS).splitlines()
+    assert len(left) == EDITS_KEPT
+    assert first not in left
+
+
+async def test_a_folder_that_became_a_link_stops_no_other_device(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside = Backups(path="{group}/{name}.cfg")
+    await backed_up(tmp_path, ONE, settings=inside)
+    killed = await History.open(tmp_path, inside, run="run-2", job="backup")
+    await killed.keep(configured("r1", "hostname second\n"), PART)
+    killed.close()
+    (tmp_path / "configs" / "ams").rename(tmp_path / "elsewhere")
+    (tmp_path / "configs" / "ams").symlink_to(tmp_path / "elsewhere")
+
+    changes, commit = await backed_up(tmp_path, {"r9": "x\n"}, run="run-3")
+
+    assert changes == {"r9": Change.NEW}
+    assert commit == git(tmp_path, "rev-parse", "HEAD")
+    assert last_files(tmp_path) == ["A\tr9.cfg"]
+    assert "ams/r1.cfg: not committed: a link is on the way to it" in caplog.messages
+
+    history = await History.open(tmp_path, inside, run="run-4", job="backup")
+    kept = await history.keep(configured("r1", "hostname third\n"), PART)
+    assert (kept.change, await history.commit()) == (None, "")
+    assert "A link, not a folder" in history.problem
+    history.close()
+
+
+async def test_a_file_that_git_cannot_add_stops_no_other_and_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    await backed_up(tmp_path, ONE)
+    # A repository in the place of a folder: git adds nothing that is in another repository.
+    inside = Backups(path="{group}/{name}.cfg")
+    (tmp_path / "configs" / "ams").mkdir()
+    git(tmp_path, "init", "--quiet", "ams")
+    who = ("-c", "user.name=P", "-c", "user.email=p@x")
+    git(tmp_path, "-C", "ams", *who, "commit", "--quiet", "--allow-empty", "--message=theirs")
+    git(tmp_path, "add", "ams")
+    git(tmp_path, *who, "commit", "--quiet", "--message=a repository of a person")
+    killed = await History.open(tmp_path, inside, run="run-2", job="backup")
+    await killed.keep(configured("r5", "x\n"), PART)
+    killed.close()
+    for number in (3, 4):
+        history = await History.open(tmp_path, Backups(), run=f"run-{number}", job="backup")
+        for name in ("r1", "r2", "r9"):
+            await history.keep(configured(name, f"hostname {number}\n"), PART)
+        assert await history.commit()
+        assert "configs/ams/r5.cfg: git cannot add it: " in history.problem
+        assert "more" not in history.problem
+        assert len(last_files(tmp_path)) == 3
+        history.close()
+    git(tmp_path, "rm", "--quiet", "--cached", "ams")
+    shutil.rmtree(tmp_path / "configs" / "ams" / ".git")
+    await backed_up(tmp_path, {}, run="run-5")
+    assert git(tmp_path, "show", "HEAD:ams/r5.cfg") == "x"

@@ -145,7 +145,10 @@ async def test_without_git_there_is_a_line(tmp_path: Path, monkeypatch: pytest.M
     assert "backups.enabled: false" in await refusal(tmp_path)
 
 
-LOCKS = ("index.lock", "HEAD.lock", "config.lock", "refs/heads/main.lock")
+LOCKS = (
+    *("index.lock", "HEAD.lock", "config.lock", "refs/heads/main.lock"),
+    "refs/collector/edits/1-a.lock",
+)
 
 
 async def test_locks_of_a_git_that_is_gone_are_removed(
@@ -153,7 +156,9 @@ async def test_locks_of_a_git_that_is_gone_are_removed(
 ) -> None:
     await backed_up(tmp_path, ONE)
     for name in LOCKS:
-        (tmp_path / "configs" / ".git" / name).touch()
+        lock = tmp_path / "configs" / ".git" / name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     _, commit = await backed_up(tmp_path, {"r1": "hostname second\n"}, run="run-2")
     assert commit
     told = [record.getMessage() for record in caplog.records]

@@ -143,13 +143,14 @@ async def test_two_devices_in_one_file_are_refused_before_anyone_is_asked(tmp_pa
     text = text.replace("devices:\n", "groups: {a: {}, a-b: {}}\ndevices:\n")
     text += "  c: {host: 127.0.0.1, groups: [a-b]}\n  b-c: {host: 127.0.0.1, groups: [a]}\n"
     (tmp_path / "lab.yaml").write_text(text)
-    end = await collector(
-        "run", "-i", "lab.yaml", "-l", "c,b-c", cwd=tmp_path,
-        environ={"COLLECTOR_BACKUPS_PATH": "{group}-{name}"},
-    )  # fmt: skip
-    assert end.status == Exit.USAGE
-    assert "backups.path: c and b-c would share the file a-b-c" in end.stderr
-    assert not (tmp_path / "output").exists()
+    for limit in ("c,b-c", "c", "r1"):  # never in one run, and one after the other all the same
+        end = await collector(
+            "run", "-i", "lab.yaml", "-l", limit, cwd=tmp_path,
+            environ={"COLLECTOR_BACKUPS_PATH": "{group}-{name}"},
+        )  # fmt: skip
+        assert end.status == Exit.USAGE
+        assert "backups.path: c and b-c would share the file a-b-c" in end.stderr
+        assert not (tmp_path / "output").exists()
 
 
 @pytest.mark.usefixtures("lab")
@@ -206,3 +207,27 @@ async def test_a_push_that_fails_is_told_and_made_up_for(tmp_path: Path) -> None
     end = await collector(*words, cwd=tmp_path, environ=environ)
     assert (end.status, end.stderr) == (Exit.OK, "")
     assert (remote / "refs/heads/main").read_text().strip() == commit
+
+
+@pytest.mark.usefixtures("lab")
+async def test_commits_put_on_top_of_others_are_told_though_the_push_failed(tmp_path: Path) -> None:
+    remote, output, clone = tmp_path / "remote.git", tmp_path / "output", tmp_path / "clone"
+    environ = {"COLLECTOR_BACKUPS_PUSH_REMOTE": str(remote)}
+    output.joinpath("configs").mkdir(parents=True)
+    git(output, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    words = ("run", "-i", "lab.yaml", "-l")
+    await collector(*words, "r1", cwd=tmp_path, environ=environ)
+    git(output, "clone", "--quiet", str(remote), str(clone))
+    who = ("-C", str(clone), "-c", "user.name=A", "-c", "user.email=a@x")
+    git(output, *who, "commit", "--quiet", "--allow-empty", "--message=a colleague's")
+    git(output, *who, "push", "--quiet")
+    hook = remote / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho closed >&2\nexit 1\n")
+    hook.chmod(0o700)
+
+    end = await collector(*words, "r2", cwd=tmp_path, environ=environ)
+
+    assert end.status == Exit.STORAGE
+    assert subjects(output) == ["Backup: 1 new", "a colleague's", "Backup: 1 new"]
+    assert latest(tmp_path)["commit"] == git(output, "rev-parse", "HEAD")
