@@ -235,7 +235,7 @@ class _Room(DeviceConnector):
             return f"{presented}, not compared: host_keys is off"
         keys = self._known.entries_for(device.host, device.port)
         if presented not in {fingerprint(key) for key in keys}:
-            return f"{presented}, trusted by an authority in the known_hosts file"
+            return f"{presented}, trusted by the known_hosts file"
         return f"{presented}, {'on file' if was_known else 'put on file: its first contact'}"
 
 

@@ -52,7 +52,8 @@ async def log_in(
 ) -> None:
     """Learn the prompt, enter the privileged mode, turn paging off; ``passed`` hears of each.
 
-    ``leave`` is awaited before the enable secret is sent. Raises `DeviceError` of class `prompt`, `enable`, `timeout` or `disconnected`.
+    ``leave`` is awaited before the enable secret is sent. Raises `DeviceError` of class `prompt`,
+    `enable`, `timeout`, `disconnected` or `busy`, and what ``leave`` raises.
     """
     await console.learn()
     passed(Step.PROMPT, _prompt(console))
