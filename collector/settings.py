@@ -520,7 +520,7 @@ class _Keys(Closed):
     )
     suspect_below: _Share = Field(
         SUSPECT_BELOW,
-        description="share of the last good copy under which a configuration is suspect; 0: never",
+        description="share of the last good copy under which a new one is suspect; 0: never",
     )
 
 

@@ -17,7 +17,7 @@ from collector.cli.options import (
     LimitOption,
     settings_of,
 )
-from collector.cli.streams import DataStream, standard_output, tell
+from collector.cli.streams import DataStream, in_thread, standard_output, tell
 from collector.views import Format
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Shower:
         self._shape, self._data = shape, data
         self._kept: list[Examination] = []
 
-    def show(self, examination: Examination) -> None:
+    async def show(self, examination: Examination) -> None:
         from collector.views.examinations import examination_row, examination_text
         from collector.views.rows import json_text
 
@@ -82,7 +82,8 @@ class _Shower:
             Format.JSONL: lambda each: json_text([examination_row(each)], lines=True),
         }
         if self._shape in show:
-            self._data.write_text(show[self._shape](examination))
+            text = show[self._shape](examination)
+            await in_thread(lambda: self._data.write_text(text))
         else:
             self._kept.append(examination)
 

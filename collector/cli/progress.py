@@ -5,16 +5,14 @@ Owns the bar. Refuses to know how data looks: a view turns results into bytes.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from tqdm.asyncio import tqdm_asyncio
 
-from collector.cli.streams import DataStream
+from collector.cli.streams import DataStream, in_thread
 from collector.model import DeviceResult, Status
 from collector.views import View
 
@@ -64,7 +62,7 @@ class Watcher:
             return
         if bar is not None:
             bar.clear()
-        await _in_thread(lambda: data.write(show(view)))
+        await in_thread(lambda: data.write(show(view)))
 
 
 def _has_size() -> bool:
@@ -81,31 +79,3 @@ def _add(result: DeviceResult, view: View) -> bytes:
 
 def _end(view: View) -> bytes:
     return view.end()
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Run what may block for ever in a thread that the end of the program does not wait for."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def work_and_tell() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as raised:  # noqa: BLE001 - carried to who waits for it, whatever it is
-            error = raised
-        try:
-            loop.call_soon_threadsafe(settle, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
-
-    threading.Thread(target=work_and_tell, name="printing", daemon=True).start()
-    await done

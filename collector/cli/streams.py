@@ -6,9 +6,12 @@ is written. Nothing is buffered here, so a writer stuck on a pipe holds no lock 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
+import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 from collector.errors import StorageError
@@ -36,6 +39,34 @@ class DataStream:
     def write_text(self, text: str) -> None:
         """Write text as UTF-8."""
         self.write(text.encode(errors="backslashreplace"))
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Run what may block for ever in a thread that the end of the program does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def work_and_tell() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - carried to who waits for it, whatever it is
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    threading.Thread(target=work_and_tell, name="printing", daemon=True).start()
+    await done
 
 
 def plug_closed() -> None:

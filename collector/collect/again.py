@@ -131,13 +131,14 @@ def _plan(
     everyone = [_assignment(device, row, settings, platforms) for device in chosen]
     assignments = tuple(one for one in everyone if one.commands)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
+    kept = kept_parts(settings, row["job"], assignments, platforms, read.devices)
     return Plan(
         settings=settings,
         inventory=read,
         platforms=platforms,
         job=row["job"],
-        assignments=with_floors(assignments, settings, platforms),
-        kept=kept_parts(settings, row["job"], assignments, platforms, read.devices),
+        assignments=with_floors(assignments, settings, platforms, kept),
+        kept=kept,
         idle=tuple(one.device for one in everyone if not one.commands),
         selection=_narrowed(row["selection"], limits),
         again=Again(

@@ -72,11 +72,23 @@ class Delivery:
     ) -> None:
         """Store and show everything; ends when ``results`` does."""
         async with asyncio.TaskGroup() as group:
-            self._watcher = group.create_task(self._watch(observe, total))
-            group.create_task(self._store_all(results))
-            await asyncio.wait([self._watcher])
+            watcher = self._watcher = group.create_task(self._watch(observe, total))
+            storing = group.create_task(self._store_all(results))
+            await asyncio.wait([watcher, storing], return_when=asyncio.FIRST_COMPLETED)
+            await self._see_out(watcher)
             async for _ in self._seen():  # what a watcher that left has not looked at
                 pass
+
+    async def _see_out(self, watcher: asyncio.Task[None]) -> None:
+        """Wait for the watcher's end; one that is stuck at the last result is sent away, too."""
+        try:
+            async with self._ending.grace(PATIENCE):
+                await asyncio.wait([watcher])
+        except TimeoutError:
+            # What was held back may have begun only now: it has as long once more.
+            await asyncio.wait([watcher], timeout=PATIENCE)
+            self._send_away(watcher)
+            await asyncio.wait([watcher])
 
     async def _watch(self, observe: Observer, total: int) -> None:
         try:
@@ -103,9 +115,13 @@ class Delivery:
             async with self._ending.grace(PATIENCE):
                 await self._stored.put(result)
         except TimeoutError:
-            if self._watcher is not None and self._watcher.cancel():
-                logger.warning("printing was given up: nobody reads it")
+            if self._watcher is not None:
+                self._send_away(self._watcher)
             await self._stored.put(result)
+
+    def _send_away(self, watcher: asyncio.Task[None]) -> None:
+        if watcher.cancel():
+            logger.warning("printing was given up: nobody reads it")
 
     async def _seen(self) -> AsyncIterator[DeviceResult]:
         """Give what is stored, up to the end mark, which stays for whoever looks next."""

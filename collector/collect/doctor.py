@@ -7,14 +7,13 @@ as there; but each device is tried once, and nothing is stored but a new host ke
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from collector import log
 from collector.collect.chart import Chart
-from collector.collect.delivery import completed
+from collector.collect.delivery import Delivery, Observer, completed
 from collector.collect.ending import Ending
 from collector.collect.plan import Plan, check_harmless, platforms_of
 from collector.collect.redaction import Redaction, redacted
@@ -95,14 +94,18 @@ def examination(settings: Settings, limits: tuple[str, ...] = ()) -> Plan:
 
 
 async def examine(
-    plan: Plan, credentials: Credentials, show: Callable[[Examination], None]
+    plan: Plan, credentials: Credentials, show: Callable[[Examination], Awaitable[None]]
 ) -> Outcome:
-    """Examine every device of the plan; ``show`` gets each as it comes, outside the loop."""
+    """Examine every device of the plan; ``show`` gets each as it comes.
+
+    One that is stuck is given up soon after a signal, as whoever watches a run.
+    """
     settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
     stop, breaker = Stop(), Breaker(settings.limits)
     ending, tally = Ending(stop), Tally()
     redact = redaction_of(plan, credentials)
     connector = _ChartingConnector(settings, plan.platforms, credentials)
+    delivery = Delivery(_Unstored(redact), tally, ending)
     results = collect_devices(
         _stream(plan),
         connector,
@@ -116,18 +119,37 @@ async def examine(
         devices = [assignment.device for assignment in plan.assignments]
         try:
             async with contextlib.aclosing(results):
-                async for result in completed(results, devices, ending):
-                    hidden = redacted(result, redact)
-                    tally.count(hidden)
-                    await asyncio.to_thread(show, _hidden(connector.examined(hidden), redact))
+                whole = completed(results, devices, ending)
+                await delivery.deliver(whole, _shown(connector, redact, show), len(devices))
         finally:
             await connector.close()
     tally.given_up = breaker.opened
     return Outcome(
-        exit_status=tally.exit_status(ending, stored=True),
+        exit_status=tally.exit_status(ending, stored=not delivery.problem),
         totals={each: tally.totals[each] for each in Status},
-        remarks=tuple(tally.remarks(ending)),
+        remarks=(*tally.remarks(ending), *([delivery.problem] if delivery.problem else [])),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstored:
+    """Takes the place of a store: an examination leaves nothing, and tells no secret."""
+
+    redact: Redaction
+
+    async def write(self, result: DeviceResult) -> DeviceResult:
+        return redacted(result, self.redact)
+
+
+def _shown(
+    connector: _ChartingConnector, redact: Redaction, show: Callable[[Examination], Awaitable[None]]
+) -> Observer:
+    async def observe(results: AsyncIterator[DeviceResult], total: int) -> None:
+        del total
+        async for result in results:
+            await show(_hidden(connector.examined(result), redact))
+
+    return observe
 
 
 class _Hearing:
@@ -145,6 +167,10 @@ class _Hearing:
         if isinstance(self._queue, Queued):
             await self._queue.turn()
 
+    async def enabling(self) -> None:
+        if isinstance(self._queue, Queued):
+            await self._queue.enabling()
+
 
 class _ChartingConnector(DeviceConnector):
     """The connector of a run, which keeps a chart of each opening."""
@@ -156,6 +182,7 @@ class _ChartingConnector(DeviceConnector):
         self._credentials = credentials
         self._known = self._shared.known
         self._charts: dict[str, Chart] = {}
+        self._presented: dict[str, str] = {}
 
     async def open(
         self, device: Device, timeouts: Timeouts, enter: Callable[[Phase], None] = lambda _: None
@@ -177,7 +204,7 @@ class _ChartingConnector(DeviceConnector):
             chart.tell(Step.AUTH, self._user(chart))
             if used:
                 chart.tell(Step.KEX, _protection(device, used))
-                chart.tell(Step.HOSTKEY, self._trust(device, used, was_known=was_known))
+                chart.tell(Step.HOSTKEY, self._trust(device, was_known=was_known))
 
     def examined(self, result: DeviceResult) -> Examination:
         """Put the steps of a device together, once the engine is done with it."""
@@ -190,7 +217,10 @@ class _ChartingConnector(DeviceConnector):
         return Examination(device=result.device, status=result.status, steps=tuple(steps))
 
     def _passed(self, device: Device, step: Step, detail: str) -> None:
-        self._charts[device.name].reach(step, detail)
+        if step is Step.HOSTKEY:  # the chart passes it with the phase
+            self._presented[device.name] = detail
+        else:
+            self._charts[device.name].reach(step, detail)
 
     def _user(self, chart: Chart) -> str:
         if not chart.was_asked:
@@ -199,15 +229,14 @@ class _ChartingConnector(DeviceConnector):
         telnet = chart.device.transport is Transport.TELNET
         return f"user {user}, password in clear" if telnet else f"user {user}"
 
-    def _trust(self, device: Device, used: Algorithms, *, was_known: bool) -> str:
+    def _trust(self, device: Device, *, was_known: bool) -> str:
+        presented = self._presented.pop(device.name, "")
         if self._known.policy is HostKeys.OFF:
-            return "not compared: host_keys is off"
-        kind = used.host_key.encode()
+            return f"{presented}, not compared: host_keys is off"
         keys = self._known.entries_for(device.host, device.port)
-        shown = [fingerprint(key) for key in keys if kind in key.sig_algorithms]
-        if not shown:
-            return "trusted by the known_hosts file"
-        return f"{shown[0]}, {'on file' if was_known else 'put on file: its first contact'}"
+        if presented not in {fingerprint(key) for key in keys}:
+            return f"{presented}, trusted by the known_hosts file"
+        return f"{presented}, {'on file' if was_known else 'put on file: its first contact'}"
 
 
 def _command(platform: Platform) -> tuple[str, ...]:

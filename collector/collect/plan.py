@@ -93,16 +93,15 @@ def prepare(
     chosen = select(inventory.devices, limits)
     assignments, idle = assign(chosen, settings, platforms, commands=commands, job=job)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
-    assignments = with_floors(assignments, settings, platforms)
+    devices = inventory.devices
+    kept = {} if commands else kept_parts(settings, job, assignments, platforms, devices)
     return Plan(
         settings=settings,
         inventory=inventory,
         platforms=platforms,
         job="ad-hoc" if commands else job or settings.job,
-        assignments=assignments,
-        kept={}
-        if commands
-        else kept_parts(settings, job, assignments, platforms, inventory.devices),
+        assignments=with_floors(assignments, settings, platforms, kept),
+        kept=kept,
         idle=idle,
         selection={"limits": list(limits), "commands": list(commands or ())},
     )
@@ -170,14 +169,23 @@ def check_harmless(
 
 
 def with_floors(
-    assignments: tuple[Assignment, ...], settings: Settings, platforms: Mapping[str, Platform]
+    assignments: tuple[Assignment, ...],
+    settings: Settings,
+    platforms: Mapping[str, Platform],
+    kept: Mapping[str, tuple[str, ...]],
 ) -> tuple[Assignment, ...]:
-    """Say under how many bytes a configuration is suspect, where a last good one is stored."""
+    """Say under how many bytes an output is suspect, where a last good one is stored.
+
+    Of configurations, and of all that has a history: an empty output must not go over a good one.
+    """
     from collector.store import last_good_sizes
 
     wanted = {
         one.device.name: [
-            command for command in one.commands if command in platforms[one.device.platform].backup
+            command
+            for command in one.commands
+            if command in platforms[one.device.platform].backup
+            or command in kept.get(one.device.platform, ())
         ]
         for one in assignments
     }

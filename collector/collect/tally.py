@@ -65,8 +65,15 @@ class Tally:
             and failure.fault.fault_class is FaultClass.AUTH_BREAKER
             for failure in self.failures
         )
+        on_enable = any(
+            failure.device.name in rejected_by
+            and failure.fault is not None
+            and failure.fault.fault_class is FaultClass.ENABLE
+            for failure in self.failures
+        )
+        what = f"{'the enable secret of ' * on_enable}credential {credential}"
         return (
-            f"credential {credential} was rejected {len(rejected_by)} times in a row "
+            f"{what} was rejected {len(rejected_by)} times in a row "
             f"({', '.join(rejected_by)}); not tried with it any more: {counted(untried, 'device')}"
         )
 

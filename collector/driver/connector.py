@@ -18,7 +18,7 @@ from scrapli.driver import AsyncGenericDriver
 from collector.credentials import Credential, Credentials
 from collector.driver import login, ssh, telnet
 from collector.driver.console import CTRL_E, Console
-from collector.driver.hostkeys import KnownHosts
+from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.driver.keys import Keys
 from collector.driver.link import Link
 from collector.driver.opening import Opening, cancellable
@@ -45,7 +45,10 @@ class DeviceConnector:
         credentials: Credentials,
         passed: Callable[[Device, Step, str], None] = _unheard,
     ) -> None:
-        """``passed`` hears of each step of a login behind the credential, with what came of it."""
+        """``passed`` hears of each step of a login behind the credential, with what came of it.
+
+        And of `Step.HOSTKEY`, with the fingerprint of the key that the device has shown.
+        """
         known = KnownHosts(settings.known_hosts.expanduser(), settings.host_keys)
         keys = Keys()
         self._routes = Routes(known, credentials, keys)
@@ -156,7 +159,11 @@ class _SessionOpening:
             driver = _driver(device, self._platform, credential, seconds, asyncssh=options)
             self._link = Link(driver, route, client)
             await self._opening.turn()
-            await cancellable(driver.open())
+            try:
+                await cancellable(driver.open())
+            finally:
+                if key := client.host_key:
+                    self._shared.passed(device, Step.HOSTKEY, fingerprint(key))
         return self._link
 
     async def _telnet(self, route: Route, credential: Credential) -> Link:
@@ -196,7 +203,7 @@ class _SessionOpening:
             hint=platform.prompt,
         )
         passed = partial(self._shared.passed, self._device)
-        await login.log_in(console, platform, credential, passed)
+        await login.log_in(console, platform, credential, passed, opening.enabling)
         return console
 
     async def _give_up(self) -> None:

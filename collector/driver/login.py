@@ -7,7 +7,8 @@ about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from collector.credentials import Credential
@@ -17,7 +18,7 @@ from collector.driver.questions import PASSWORD
 from collector.driver.stream import SETTLED
 from collector.driver.template import visible
 from collector.errors import DeviceError
-from collector.model import FaultClass, Step
+from collector.model import FaultClass, Phase, Step
 from collector.platforms import Platform
 
 ANSWERED: Final = 5.0
@@ -28,21 +29,36 @@ Passed = Callable[[Step, str], None]
 """Hears of each step that was passed, with what came of it."""
 
 
+Leave = Callable[[], Awaitable[None]]
+"""Waits until the enable secret may be sent; raises `DeviceError` where it may not."""
+
+_HUNG_UP: Final = frozenset({FaultClass.DISCONNECTED, FaultClass.BUSY})
+
+
 def _unheard(step: Step, detail: str) -> None:
     """Let every step be."""
 
 
+async def _at_once() -> None:
+    """Let the secret be sent."""
+
+
 async def log_in(
-    console: Console, platform: Platform, credential: Credential, passed: Passed = _unheard
+    console: Console,
+    platform: Platform,
+    credential: Credential,
+    passed: Passed = _unheard,
+    leave: Leave = _at_once,
 ) -> None:
     """Learn the prompt, enter the privileged mode, turn paging off; ``passed`` hears of each.
 
-    Raises `DeviceError` of class `prompt`, `enable`, `timeout` or `disconnected`.
+    ``leave`` is awaited before the enable secret is sent. Raises `DeviceError` of class `prompt`,
+    `enable`, `timeout`, `disconnected` or `busy`, and what ``leave`` raises.
     """
     await console.learn()
     passed(Step.PROMPT, _prompt(console))
     if platform.enable and _ends_in(console, platform.enable.prompt_suffix):
-        await _enable(console, platform, credential)
+        await _enable(console, platform, credential, leave)
         passed(Step.ENABLE, _prompt(console))
     await _turn_paging_off(console, platform)
     passed(Step.PAGING, ", ".join(platform.paging_off) or "nothing to turn off")
@@ -65,7 +81,9 @@ async def _turn_paging_off(console: Console, platform: Platform) -> None:
         await Asking(console, command, platform.pagers, probing=False).whole()
 
 
-async def _enable(console: Console, platform: Platform, credential: Credential) -> None:
+async def _enable(
+    console: Console, platform: Platform, credential: Credential, leave: Leave
+) -> None:
     """Enter the privileged mode; the secret is sent once and only to the device's own question."""
     enable = platform.enable
     assert enable is not None
@@ -76,12 +94,41 @@ async def _enable(console: Console, platform: Platform, credential: Credential) 
     if await _asks_for_a_password(console, mark + len(console.template.echo(command))):
         if not credential.enable:
             raise _not_enabled(console, "it asks for a password, and the credential has none")
-        mark = stream.say(credential.enable.encode() + console.newline)
-        if await _asks_for_a_password(console, mark + 1):
-            raise _not_enabled(console, "it rejected the enable password")
-    await console.renew()
+        await _wait_to_answer(console, leave)
+        try:
+            mark = stream.say(credential.enable.encode() + console.newline)
+            if await _asks_for_a_password(console, mark + 1):
+                raise _not_enabled(console, "it rejected the enable password")
+            await console.renew()
+        except DeviceError as error:
+            raise _having_sent(console, error) from error
+    else:
+        await console.renew()
     if _ends_in(console, enable.prompt_suffix):
         raise _not_enabled(console, "its prompt still is that of the user mode")
+
+
+async def _wait_to_answer(console: Console, leave: Leave) -> None:
+    """Wait for leave to answer the question, and see that it still is asked then."""
+    stream = console.stream
+    with stream.held():
+        await leave()
+    await stream.more(0)  # raises where the device hung up meanwhile
+    if not PASSWORD.search(visible(stream.last_line())):
+        raise stream.error(
+            FaultClass.BUSY,
+            "the device asks for the enable password no more: others were being tried with it",
+            "let it wait longer for an answer, or raise limits.trial",
+        )
+
+
+def _having_sent(console: Console, error: DeviceError) -> DeviceError:
+    """Name what went wrong once the device had the secret, so that it is not sent there again."""
+    if error.fault.fault_class in _HUNG_UP:
+        return _not_enabled(console, "it closed the session on the enable password")
+    if error.fault.fault_class is FaultClass.JUMP:
+        return DeviceError(replace(error.fault, phase=Phase.AUTH), error.evidence)
+    return error
 
 
 def _not_enabled(console: Console, why: str) -> DeviceError:

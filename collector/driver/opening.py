@@ -42,6 +42,10 @@ class Queued(Protocol):
         """Wait until what costs time of the loop may begin."""
         ...
 
+    async def enabling(self) -> None:
+        """Wait until the enable secret may be sent, or raise `DeviceError`."""
+        ...
+
 
 async def cancellable(opening: Awaitable[T]) -> T:
     """Wait for it, and end it when cancelled, as often as it takes.
@@ -122,13 +126,20 @@ class Opening:
 
     async def turn(self) -> None:
         """Wait, now that the peer is there, until the rest may begin; no limit runs meanwhile."""
-        if not isinstance(self._queue, Queued):
-            return
+        if isinstance(self._queue, Queued):
+            await self._unhurried(self._queue.turn())
+
+    async def enabling(self) -> None:
+        """Wait until the enable secret may be sent; no limit runs meanwhile."""
+        if isinstance(self._queue, Queued):
+            await self._unhurried(self._queue.enabling())
+
+    async def _unhurried(self, waiting: Awaitable[None]) -> None:
         loop = asyncio.get_running_loop()
         assert self._limit  # entered before anything else
         left = (self._limit.when() or 0.0) - loop.time()
         self._allow(None)
-        await self._queue.turn()
+        await waiting
         self._allow(loop.time() + left)
 
     def _allow(self, until: float | None) -> None:

@@ -36,6 +36,11 @@ class Witness(asyncssh.SSHClient):
     connection: asyncssh.SSHClientConnection | None = None
     algorithms: Algorithms | None = None
 
+    @property
+    def host_key(self) -> asyncssh.SSHKey | None:
+        """The key that the server has proved to be its own; a certificate's, where it shows one."""
+        return self.connection.get_server_host_key() if self.connection else None
+
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """Keep the connection, so that it can be cut whenever the opening is given up."""
         self.connection = conn

@@ -8,7 +8,8 @@ slept through still fires, which ``asyncio.timeout`` does not promise on Python 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from collector.driver.questions import is_turned_away
@@ -63,6 +64,19 @@ class Stream:
         if self._watchdog:
             self._watchdog.cancel()
         self._watchdog = self._loop.call_at(self._deadline + WATCHDOG, self._abort)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the time stand still while what is inside lasts: it is waited for others' sake."""
+        left = self._deadline - self._loop.time()
+        self._deadline = float("inf")
+        if self._watchdog:
+            self._watchdog.cancel()
+        try:
+            yield
+        finally:
+            self._deadline = self._loop.time() + left
+            self._watchdog = self._loop.call_at(self._deadline + WATCHDOG, self._abort)
 
     def say(self, line: bytes) -> int:
         """Send bytes; return how many had been heard before."""

@@ -7,9 +7,10 @@ credential may be sent. Refuses to know how a device is reached.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from types import TracebackType
+from typing import TypeVar
 
 from collector.engine.breaker import Breaker
 from collector.engine.deadline import Deadline
@@ -17,6 +18,8 @@ from collector.engine.places import Places
 from collector.engine.visit import Visit
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Phase, Transport
+
+T = TypeVar("T")
 
 # A peer that answers by then, from wherever on earth, still counts as a scout of its credential.
 SCOUTING = 0.25
@@ -43,10 +46,12 @@ class Approach:
         self._visit = visit
         self._places = places
         self._trial = breaker.trial(visit.device.credential)
+        self._gate = breaker.gate(visit.device.credential)
         self._on_news = on_news
         self._has_place = False
         self._is_tried = False
         self._is_judged = False
+        self._is_enabling = False
         self._timers: list[asyncio.TimerHandle] = []
 
     async def __aenter__(self) -> Approach:
@@ -75,18 +80,29 @@ class Approach:
     async def turn(self) -> None:
         """Wait for a place, now that the peer is there: what follows costs time of the loop."""
         self._sight()
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        with ExitStack() as stack:
-            for deadline in self.deadlines:
-                stack.enter_context(deadline.held())
-            await self._places.take()
-        self._visit.excuse(loop.time() - since)
+        await self._unhurried(self._places.take())
         self._has_place = True
         self._keep_place()
 
+    async def enabling(self) -> None:
+        """Wait until the enable secret may be sent; raises `DeviceError` where it is given up.
+
+        A device that asks for it has accepted the login; who waits keeps nobody from connecting.
+        """
+        if self._is_tried:
+            self._judge(self._trial.accept)
+        self._give_back()
+        if not await self._unhurried(self._gate.admits(self._visit)):
+            self.withheld = True
+            raise DeviceError.of(
+                FaultClass.SKIPPED, Phase.LOGIN, "the enable secret is not tried any more"
+            )
+        self._is_enabling = True
+
     def opened(self) -> None:
         """Hear that there is a session; one that asked for no credential says nothing of it."""
+        if self._is_enabling:
+            self._gate.accept(self._visit)
         if self._is_tried:
             self._judge(self._trial.accept)
         self._leave()
@@ -98,6 +114,20 @@ class Approach:
             self.withheld = True  # its jump host was lost since it had set out
         if (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH):
             self._judge(self._trial.reject)
+        if self._is_enabling and fault.fault_class is FaultClass.ENABLE:
+            self._gate.reject(self._visit)
+            self._on_news(self._visit)
+
+    async def _unhurried(self, waiting: Awaitable[T]) -> T:
+        """Wait for others' sake: the time is not the device's."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        with ExitStack() as stack:
+            for deadline in self.deadlines:
+                stack.enter_context(deadline.held())
+            got = await waiting
+        self._visit.excuse(loop.time() - since)
+        return got
 
     def _answered(self) -> None:
         self._sight()
@@ -137,6 +167,8 @@ class Approach:
         """Stand in nobody's way any more."""
         self._stop_timers()
         self._give_back()
+        if self._is_enabling:
+            self._gate.leave(self._visit)
         if not self._is_judged:
             self._trial.leave(self._visit)
             self._on_news(self._visit)

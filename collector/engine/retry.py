@@ -2,7 +2,9 @@
 
 Owns the table. What is missing in it is never tried again: a wrong password (accounts are locked
 by repetition), a changed host key, a denied command. A fault in the phase ``auth`` stays out as
-well, save ``busy``: a device that hangs up or falls silent there has seen the password.
+well, save ``busy``: a device that hangs up or falls silent there has seen the password. So has one
+that hangs up on the enable secret: that is of class ``enable``, and silence then is ``timeout`` in
+``login``, of which neither is here.
 """
 
 from __future__ import annotations

@@ -55,6 +55,13 @@ class Enter(Protocol):
         """
         ...
 
+    async def enabling(self) -> None:
+        """Wait until the enable secret may be sent; asked before it is, and never without need.
+
+        The time is not the device's either. May end the opening by `DeviceError`.
+        """
+        ...
+
 
 class Connector(Protocol):
     """Opens sessions."""
@@ -66,8 +73,9 @@ class Connector(Protocol):
         ``enter`` is told each phase before anything of it is done: ``kex`` when the peer has
         answered, ``auth`` before the credential is sent, ``channel`` once it was accepted. It may
         raise `DeviceError`, which ends the opening. Its ``turn`` is awaited between ``connect`` and
-        the next phase; a connector that does not is never waited for. When cancelled it leaves
-        nothing open and ends within a second.
+        the next phase; a connector that does not is never waited for. Its ``enabling`` is awaited
+        before an enable secret is sent; class `enable` says of it that it was rejected, where it
+        was sent. When cancelled it leaves nothing open and ends within a second.
         """
         ...
 

@@ -21,11 +21,13 @@ class Trial:
     """What is known of a credential in this run.
 
     ``places``: the most devices being tried at once. ``rejections`` in a row end it for good;
-    ``rejected_by`` names these devices then, and stays.
+    ``rejected_by`` names these devices then, and stays. ``enable`` is the trial of the credential's
+    enable secret: when that is over, this is, too.
     """
 
     places: int
     rejections: int
+    enable: Trial | None = None
     is_proven: bool = False
     rejected_by: list[str] = field(default_factory=list)
     _scouts: set[Visit] = field(default_factory=set)
@@ -35,7 +37,14 @@ class Trial:
     @property
     def is_over(self) -> bool:
         """Whether the credential is not to be tried any more."""
-        return len(self.rejected_by) >= self.rejections
+        return bool(self.given_up_by)
+
+    @property
+    def given_up_by(self) -> tuple[str, ...]:
+        """The devices whose rejections have ended it; none where it is not over."""
+        if len(self.rejected_by) >= self.rejections:
+            return tuple(self.rejected_by)
+        return self.enable.given_up_by if self.enable else ()
 
     @property
     def calls(self) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from collector.engine.session import Clock
 from collector.model import (
+    EVIDENCE_KEPT,
     Algorithms,
     Assignment,
     CommandResult,
@@ -143,7 +144,7 @@ class Visit:
                     output=b"",
                     proofs=(),
                     fault=LATE,
-                    evidence=result.output,
+                    evidence=result.output[-EVIDENCE_KEPT:],
                 )
 
     def fail(self, fault: Fault, evidence: bytes = b"") -> None:

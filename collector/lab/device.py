@@ -133,6 +133,7 @@ class DeviceStats:
     peak: int = 0
     logins: int = 0
     rejected_logins: int = 0
+    rejected_enables: int = 0
     configured: int = 0  # how often a configuration mode was entered
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
     options: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))

@@ -212,6 +212,7 @@ class PersonaShell:
             self._say("\n")
             if typed == self._device.enable.encode():
                 return True
+            self._stats.rejected_enables += 1
             self._say(enable.each_time)
         self._say(enable.refused)
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -212,3 +214,43 @@ async def test_a_user_that_is_the_password_is_told(tmp_path: Path) -> None:
     async with Lab([LabDevice(name="r1", platform="cisco_iosxe", password="admin")]) as lab:
         end = await doctor(tmp_path, lab, {"r1": ""}, credential="admin")
     assert "s  user admin\n" in end.stdout.decode()
+
+
+async def test_the_fingerprint_is_that_of_the_devices_own_key(tmp_path: Path) -> None:
+    async with lab_of({"good": {}}) as lab:
+        own = lab.host_keys["good"]
+        other = asyncssh.generate_private_key("ssh-ed25519")
+        # An address that was another device's before: both keys are good.
+        lines = [key.export_public_key().decode().strip() for key in (other, own)]
+        known = tmp_path / "home/.config/collector/known_hosts"
+        known.parent.mkdir(parents=True)
+        known.write_text("".join(f"[127.0.0.1]:{lab.port('good')} {line}\n" for line in lines))
+        write_inventory(tmp_path, lab, {"good": ""})
+        end = await collector(
+            "doctor", "-i", "lab.yaml", "-f", "jsonl",
+            cwd=tmp_path, environ={"HOME": str(tmp_path / "home")},
+        )  # fmt: skip
+    details = {step["step"]: step["detail"] for step in rows(end)["good"]["steps"]}
+    assert details["hostkey"] == f"ssh-ed25519 {own.get_fingerprint()}, on file"
+
+
+async def test_it_can_be_ended_while_nobody_reads_what_it_prints(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writer, bytes(4096)):
+                pass
+        os.set_blocking(writer, True)
+        async with lab_of({"good": {}}) as lab:
+            write_inventory(tmp_path, lab, {"good": ""})
+            words = ("doctor", "-i", "lab.yaml")
+            running = await start(*words, cwd=tmp_path, stdout=writer)
+            await becomes_true(lambda: lab.stats["good"].ever == 1 and not lab.stats["good"].open)
+            running.send_signal(signal.SIGTERM)
+            end = await ended(running)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert end.status == 128 + signal.SIGTERM
+    assert "printing was given up: nobody reads it" in end.stderr

@@ -29,6 +29,7 @@ class Router:
         self._prompt = b"r1>"
         self._asking = False
         self._typed = b""
+        self.heard: list[bytes] = []
 
     def start(self) -> None:
         """Greet."""
@@ -36,6 +37,7 @@ class Router:
 
     def hear(self, typed: bytes) -> None:
         """Take what is typed, line by line."""
+        self.heard.append(typed)
         self._typed += typed.replace(CTRL_E, b"")
         *lines, self._typed = self._typed.split(b"\n")
         for line in lines:
@@ -81,3 +83,53 @@ def test_one_that_never_comes_ends_at_the_limit_of_the_login() -> None:
         warp.run(logged_in(100.0, 20.0))
     assert caught.value.fault.fault_class is FaultClass.TIMEOUT
     assert caught.value.fault.phase is Phase.LOGIN
+
+
+class Doubtful(Router):
+    """Hangs up on the secret, or on a question that was not answered in time."""
+
+    def _do(self, line: bytes) -> None:
+        if self._asking:
+            self.said.put_nowait(b"")
+        else:
+            super()._do(line)
+
+
+async def denied(router: Router, leave: login.Leave) -> DeviceError:
+    """Give what ends the way to the privileged mode."""
+    stream = Stream(router.said.get, router.hear, lambda: None, limit=1 << 20)
+    router.start()
+    stream.allow(20.0, Phase.LOGIN)
+    try:
+        console = Console(stream, newline=b"\n", editor_key=CTRL_E, rng=random.Random(1))
+        with pytest.raises(DeviceError) as caught:
+            await login.log_in(console, IOS, ADMIN, leave=leave)
+        return caught.value
+    finally:
+        await stream.close()
+
+
+def test_hanging_up_on_the_secret_is_a_rejection_of_it() -> None:
+    async def at_once() -> None:
+        pass
+
+    fault = warp.run(denied(Doubtful(0.0), at_once)).fault
+    assert (fault.fault_class, fault.phase) == (FaultClass.ENABLE, Phase.LOGIN)
+    assert "closed the session on the enable password" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("said", "what"), [(b"", FaultClass.DISCONNECTED), (b"\r\n% timed out\r\nr1>", FaultClass.BUSY)]
+)
+def test_the_secret_is_not_sent_when_the_question_is_not_asked_any_more(
+    said: bytes, what: FaultClass
+) -> None:
+    router = Router(0.0)
+
+    async def much_later() -> None:
+        await asyncio.sleep(60.0)  # longer than the login's limit, which stands still
+        router.said.put_nowait(said)
+        await asyncio.sleep(1.0)
+
+    assert warp.run(denied(router, much_later)).fault.fault_class is what
+    assert b"secret" not in b"".join(router.heard)

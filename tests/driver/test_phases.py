@@ -57,6 +57,9 @@ class Waiting:
         self.waits.set()
         await self.goes_on.wait()
 
+    async def enabling(self) -> None:
+        """Let the secret be sent."""
+
 
 @TRANSPORTS
 async def test_waiting_for_ones_turn_is_no_part_of_a_limit(transport: Transport) -> None:

@@ -125,6 +125,9 @@ class Script:
         self.least: dict[tuple[str, str], int] = {}
         self.condemned: dict[str, tuple[int, ...]] = {}
         self.on_finish: Callable[[Device], Awaitable[None]] | None = None
+        self.on_enable: Callable[[Device, int], Awaitable[None]] | None = None
+        self.enabled: Counter[str] = Counter()
+        self.enabling = self.most_enabling = 0
         self.connecting = self.most_connecting = 0
         self.trying: Counter[str] = Counter()
         self.most_tried: Counter[str] = Counter()
@@ -165,6 +168,9 @@ class Script:
             await self._reach(device, enter)
             await self._open(device, timeouts)
             enter(Phase.CHANNEL)
+            if self.on_enable is not None:
+                await enter.enabling()
+                await self._enable(device, self.on_enable)
         except BaseException:
             self.away(-1, device)
             raise
@@ -204,6 +210,15 @@ class Script:
         finally:
             self.connecting -= 1
             self.trying[device.credential] -= 1
+
+    async def _enable(self, device: Device, act: Callable[[Device, int], Awaitable[None]]) -> None:
+        self.enabled[device.name] += 1
+        self.enabling += 1
+        self.most_enabling = max(self.most_enabling, self.enabling)
+        try:
+            await act(device, self.enabled[device.name])
+        finally:
+            self.enabling -= 1
 
     def away(self, change: int, device: Device) -> None:
         """Count a device that holds a session place."""

@@ -26,6 +26,7 @@ from support import warp
 from collector.engine import RETRIED, SystemClock
 from collector.engine.deadline import GRACE, Deadline
 from collector.model import (
+    EVIDENCE_KEPT,
     Algorithms,
     CommandResult,
     CommandStatus,
@@ -88,6 +89,18 @@ def test_an_output_that_later_bytes_condemn_is_taken_back() -> None:
     assert (last.output, last.evidence) == (b"", COMMANDS[1].encode())
     assert last.fault is not None
     assert last.fault.fault_class is FaultClass.INCOMPLETE
+
+
+def test_of_a_condemned_output_no_more_is_kept_than_of_any_evidence() -> None:
+    async def long(_: Device, command: str) -> CommandResult:
+        output = b"x" * EVIDENCE_KEPT + b"the end"
+        return CommandResult(command=command, status=CommandStatus.OK, output=output)
+
+    script = Script(on_run=long)
+    script.condemned["r1"] = (1,)
+    evidence = one(script).commands[1].evidence
+    assert len(evidence) == EVIDENCE_KEPT
+    assert evidence.endswith(b"the end")
 
 
 def test_positions_that_are_condemned_count_what_was_asked_in_the_last_session() -> None:
