@@ -131,7 +131,13 @@ def _plan(
     everyone = [_assignment(device, row, settings, platforms) for device in chosen]
     assignments = tuple(one for one in everyone if one.commands)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
-    kept = kept_parts(settings, row["job"], assignments, platforms, read.devices)
+    # Of all that the run was to ask: where it has all outputs, their commit may be missing yet.
+    ever = set(row["planned"])
+    planned = [each for each in read.devices if each.name in ever]
+    asked = [_assignment(device, row, settings, platforms) for device in planned]
+    kept = kept_parts(
+        settings, row["job"], [each for each in asked if each.commands], platforms, read.devices
+    )
     return Plan(
         settings=settings,
         inventory=read,

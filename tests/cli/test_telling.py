@@ -38,7 +38,9 @@ def told(folder: Path) -> list[dict[str, Any]]:
 
 
 def events(folder: Path) -> list[tuple[str, list[str]]]:
-    return [(call["event"], [each["name"] for each in call["devices"]]) for call in told(folder)]
+    return [
+        (call["event"], sorted(each["name"] for each in call["devices"])) for call in told(folder)
+    ]
 
 
 def manifest(folder: Path) -> dict[str, Any]:
