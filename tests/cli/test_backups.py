@@ -231,3 +231,24 @@ async def test_commits_put_on_top_of_others_are_told_though_the_push_failed(tmp_
     assert end.status == Exit.STORAGE
     assert subjects(output) == ["Backup: 1 new", "a colleague's", "Backup: 1 new"]
     assert latest(tmp_path)["commit"] == git(output, "rev-parse", "HEAD")
+
+
+@pytest.mark.usefixtures("lab")
+async def test_a_run_that_was_killed_before_its_commit_commits_when_it_is_resumed(
+    tmp_path: Path,
+) -> None:
+    """All its outputs are there: nobody is asked again."""
+    await collector("run", "-i", "lab.yaml", "-l", "r1", cwd=tmp_path)
+    hook = tmp_path / "output" / "configs" / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text('#!/bin/sh\nkill -9 "$(ps -o ppid= "$PPID")"\nexit 1\n')
+    hook.chmod(0o700)
+    end = await collector("run", "-i", "lab.yaml", "-l", "r2", cwd=tmp_path)
+    assert end.status == -signal.SIGKILL
+    assert subjects(tmp_path / "output") == ["Backup: 1 new"]
+
+    hook.unlink()
+    end = await collector("run", "--resume", "latest", cwd=tmp_path)
+    assert end.status == Exit.OK
+    assert subjects(tmp_path / "output") == ["Backup: 1 new", "Backup: 1 new"]
+    assert last_files(tmp_path / "output") == ["A\tr2.cfg"]
