@@ -105,6 +105,8 @@ class Console:
             self._typed_ahead = await self._answers_typed_ahead()
         else:
             self._typed_ahead = learned.typed_ahead
+        if self.certain and not self._typed_ahead:
+            await self.resynchronise()  # thrown away, or only late: then its answer is still due
 
     async def renew(self) -> None:
         """Learn a prompt that has changed, its last line being the last of what was heard.

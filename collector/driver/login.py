@@ -15,13 +15,12 @@ from collector.credentials import Credential
 from collector.driver.asking import Asking
 from collector.driver.console import Console
 from collector.driver.questions import PASSWORD
+from collector.driver.stream import SETTLED
 from collector.driver.template import visible
 from collector.errors import DeviceError
 from collector.model import FaultClass, Phase, Step
 from collector.platforms import Platform
 
-_UNASKED: Final = 0.5
-"""Seconds of silence behind a prompt after which no password is asked for: slow lines stall."""
 ANSWERED: Final = 5.0
 """Seconds of silence behind words that are no question, after which the device asks for nothing."""
 
@@ -148,7 +147,7 @@ async def _asks_for_a_password(console: Console, length: int) -> bool:
         line = visible(stream.last_line())
         if PASSWORD.search(line):
             return True
-        if line.rstrip().endswith((b"#", b">", b"$", b"%")) and not await stream.more(_UNASKED):
+        if line.rstrip().endswith((b"#", b">", b"$", b"%")) and not await stream.more(SETTLED):
             return False
         if await stream.more(ANSWERED):
             continue

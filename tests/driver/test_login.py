@@ -21,11 +21,17 @@ ADMIN = Credential(username="admin", enable="secret")
 
 
 class Router:
-    """An editor's line, an ``enable`` that takes ``slow`` seconds to ask, and as many to answer."""
+    """An editor's line, an ``enable`` that takes ``slow`` seconds to ask, and as many to answer.
 
-    def __init__(self, slow: float) -> None:
+    From its third line on it takes ``stall`` seconds more for each.
+    """
+
+    def __init__(self, slow: float, stall: float = 0.0) -> None:
         self.said: asyncio.Queue[bytes] = asyncio.Queue()
         self._slow = slow
+        self._stall = stall
+        self._lines = 0
+        self._free = 0.0
         self._prompt = b"r1>"
         self._asking = False
         self._typed = b""
@@ -41,7 +47,11 @@ class Router:
         self._typed += typed.replace(CTRL_E, b"")
         *lines, self._typed = self._typed.split(b"\n")
         for line in lines:
-            self._do(line)
+            self._lines += 1
+            loop = asyncio.get_running_loop()
+            stall = self._stall if self._lines > 2 else 0.0
+            self._free = max(self._free, loop.time()) + stall
+            loop.call_at(self._free, self._do, line)
 
     def _do(self, line: bytes) -> None:
         if self._asking:
@@ -59,9 +69,9 @@ class Router:
         loop.call_later(self._slow, self.said.put_nowait, words)
 
 
-async def logged_in(slow: float, seconds: float) -> bytes:
+async def logged_in(slow: float, seconds: float, stall: float = 0.0) -> bytes:
     """Give the prompt that a router ends at."""
-    router = Router(slow)
+    router = Router(slow, stall)
     stream = Stream(router.said.get, router.hear, lambda: None, limit=1 << 20)
     router.start()
     stream.allow(seconds, Phase.LOGIN)
@@ -76,6 +86,11 @@ async def logged_in(slow: float, seconds: float) -> bytes:
 @pytest.mark.parametrize("slow", [0.0, 0.3, 8.0])
 def test_a_slow_question_is_answered_when_it_comes(slow: float) -> None:
     assert warp.run(logged_in(slow, 60.0)) == b"r1#"
+
+
+def test_a_late_answer_to_a_blank_line_is_not_taken_for_that_of_enable() -> None:
+    """Two lines were typed at once, and the second was not answered in time: it still is due."""
+    assert warp.run(logged_in(0.3, 60.0, stall=0.8)) == b"r1#"
 
 
 def test_one_that_never_comes_ends_at_the_limit_of_the_login() -> None:
