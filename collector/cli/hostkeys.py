@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from collector.cli.inventory import read_inventory
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, LimitOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    LimitOption,
+    settings_of,
+)
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError, SelectionError
 from collector.log import counted, one_line
@@ -22,7 +27,6 @@ from collector.views.text import describe
 if TYPE_CHECKING:
     from collector.driver.scanning import Scanned
     from collector.inventory import Inventory
-    from collector.settings import Settings
 
 app = typer.Typer(help="The SSH host keys of devices: what is on file, and what devices show.")
 
@@ -41,7 +45,7 @@ def list_keys(
     """List the keys on file for devices, each with its line in the known_hosts file."""
     from collector.driver.hostkeys import KnownHosts, fingerprint
 
-    settings = _settings(config)
+    settings = settings_of(config)
     known = KnownHosts(settings.known_hosts, HostKeys.STRICT)
     rows = []
     for device in _selected(read_inventory(inventory, config), limit):
@@ -72,7 +76,7 @@ def scan_keys(
     from collector.driver.hostkeys import KnownHosts
     from collector.driver.scanning import scan
 
-    settings = _settings(config)
+    settings = settings_of(config)
     policy = HostKeys.ACCEPT_NEW if record else HostKeys.STRICT
     known = KnownHosts(settings.known_hosts, policy)
     read = read_inventory(inventory, config)
@@ -102,7 +106,7 @@ def forget_keys(
     """
     from collector.driver.hostkeys import forget
 
-    settings = _settings(config)
+    settings = settings_of(config)
     read = read_inventory(inventory, config)
     try:
         devices = _selected(read, which)
@@ -111,12 +115,6 @@ def forget_keys(
     lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
     count = counted(len(lines), "line")
     tell(f"{settings.known_hosts}: {count} taken off for {', '.join(d.name for d in devices)}")
-
-
-def _settings(config: Path | None) -> Settings:
-    from collector.settings import load_settings
-
-    return load_settings(config, os.environ)
 
 
 def _selected(inventory: Inventory, limit: Sequence[str] | None) -> tuple[Device, ...]:

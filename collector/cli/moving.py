@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from collector.cli.options import ConfigOption, OutputOption
+from collector.cli.options import ConfigOption, OutputOption, settings_of
 from collector.cli.streams import standard_output, tell
 from collector.errors import InputError
 from collector.log import counted, one_line
@@ -72,10 +72,8 @@ def _move_in(
     history: bool,
 ) -> None:
     from collector.inventory import inventory_text
-    from collector.settings import Override, load_settings
 
-    named = {"output": Override(value=output, label="--output")} if output else {}
-    settings = load_settings(config, os.environ, named)
+    settings = settings_of(config, {"--output": ("output", output or None)})
     target = inventory or Path("inventory") / f"{foreign.collector}.yaml"
     if os.path.lexists(target):
         raise InputError(f"{target}: it is there already, and is not overwritten")

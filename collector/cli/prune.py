@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from collector.cli.options import ConfigOption, FormatOption, InventoryOption, OutputOption
+from collector.cli.options import (
+    ConfigOption,
+    FormatOption,
+    InventoryOption,
+    OutputOption,
+    settings_of,
+)
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError
 from collector.log import counted, one_line
@@ -89,19 +94,14 @@ def prune(
 def _settings(
     config: Path | None, output: str | None, runs: int | None, days: float | None
 ) -> Settings:
-    from collector.settings import Override, load_settings
-
-    given = {
-        "output": ("--output", output or None),
-        "retention.runs": ("--keep-runs", runs),
-        "retention.days": ("--keep-days", days),
-    }
-    named = {
-        key: Override(value=value, label=label)
-        for key, (label, value) in given.items()
-        if value is not None
-    }
-    return load_settings(config, os.environ, named)
+    return settings_of(
+        config,
+        {
+            "--output": ("output", output or None),
+            "--keep-runs": ("retention.runs", runs),
+            "--keep-days": ("retention.days", days),
+        },
+    )
 
 
 def _devices(inventory: str | None, config: Path | None) -> Sequence[Device]:
