@@ -19,7 +19,7 @@ from collector.errors import StorageError
 
 PROCESSES: Final = Path("/proc")
 PATIENCE: Final = 2.0  # seconds for a git that a killed run has left at work
-_MOMENT: Final = 0.05
+_MOMENT: Final = 0.05  # seconds between two looks: the end of a process of others is no event here
 _PATTERNS: Final = (
     *("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"),
     *("refs/**/*.lock", "next-index-*.lock"),

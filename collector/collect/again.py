@@ -128,16 +128,18 @@ def _plan(
     known = {device.name for device in read.devices}
     within = select(read.devices, limits) if limits and names else read.devices
     chosen = [device for device in within if device.name in names]
-    everyone = [_assignment(device, row, settings, platforms) for device in chosen]
+    # All that the run was to ask: where it has their outputs, the commit may be missing yet.
+    ever = set(row["planned"])
+    asked = {
+        device.name: _assignment(device, row, settings, platforms)
+        for device in read.devices
+        if device.name in ever
+    }
+    everyone = [asked[device.name] for device in chosen]
     assignments = tuple(one for one in everyone if one.commands)
     check_harmless(assignments, platforms, allow_unsafe=allow_unsafe)
-    # Of all that the run was to ask: where it has all outputs, their commit may be missing yet.
-    ever = set(row["planned"])
-    planned = [each for each in read.devices if each.name in ever]
-    asked = [_assignment(device, row, settings, platforms) for device in planned]
-    kept = kept_parts(
-        settings, row["job"], [each for each in asked if each.commands], platforms, read.devices
-    )
+    backed_up = [one for one in asked.values() if one.commands]
+    kept = kept_parts(settings, row["job"], backed_up, platforms, read.devices)
     return Plan(
         settings=settings,
         inventory=read,
