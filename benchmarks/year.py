@@ -1,6 +1,6 @@
 """How disk use grows in a year of hourly backups, in fast motion: runs at sampled hours of it.
 
-    python benchmarks/year.py [--devices 200] [--size 20000] [--runs 180] [--changes 4]
+    python benchmarks/year.py [--devices 200] [--size 20000] [--runs 90] [--changes 4]
                               [--folder DIR]
 
 Stores what a run stores, its folder and its commit, with no device behind it. Two fleets live the
@@ -168,7 +168,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Live a year of hourly backups in fast motion.")
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--size", type=int, default=20_000)
-    parser.add_argument("--runs", type=int, default=180)
+    parser.add_argument("--runs", type=int, default=90)
     parser.add_argument("--changes", type=float, default=4.0)
     parser.add_argument("--folder", type=Path, default=Path("output"))
     asyncio.run(main(parser.parse_args()))
