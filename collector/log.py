@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -81,6 +82,59 @@ def configure(verbosity: int, stream: LineStream, *, as_json: bool = False) -> N
     logging.raiseExceptions = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line on its way to the process that shows it; secrets are still in it."""
+
+    logger: str
+    level: int
+    created: float
+    message: str = field(repr=False)
+    device: str = ""
+    command: str = ""
+
+
+def levels() -> dict[str, int]:
+    """Give the levels in force, for another process of this program."""
+    return {name: logging.getLogger(name).level for name in ("", OWN, *FOREIGN)}
+
+
+def forward(levels: Mapping[str, int], take: Callable[[Line], object]) -> None:
+    """Have every line of this process taken by ``take``, from whichever thread it comes."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Forwarding(take)]
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.raiseExceptions = False
+
+
+def relay(line: Line) -> None:
+    """Log a line of another process here, as what it is: of its device, and at its time."""
+    logger = logging.getLogger(line.logger)
+    with bound(device=line.device, command=line.command):
+        record = logger.makeRecord(line.logger, line.level, "", 0, "%s", (line.message,), None)
+        record.created = line.created
+        logger.handle(record)
+
+
+class _Forwarding(logging.Handler):
+    def __init__(self, take: Callable[[Line], object]) -> None:
+        super().__init__()
+        self._take = take
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._take(
+            Line(
+                logger=record.name,
+                level=record.levelno,
+                created=record.created,
+                message=_text(record),
+                device=device_name.get(),
+                command=command_text.get(),
+            )
+        )
+
+
 class TextLine(logging.Formatter):
     """``2026-01-02T03:04:05Z WARNING r1 [show version] retrying``: one line, whatever is logged."""
 
@@ -133,13 +187,18 @@ def _stamp(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message on one line; an exception as ``Type: text``, never as a traceback."""
+    """The message on one line, without secrets."""
+    hide: Callable[[str], str] = getattr(record, "hide", str)
+    return one_line(hide(_text(record)))
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The message; an exception as ``Type: text``, never as a traceback."""
     message = record.getMessage()
     if record.exc_info and record.exc_info[0] is not None:
         kind, error, _ = record.exc_info
         message = f"{message}: {kind.__name__}: {error}"
-    hide: Callable[[str], str] = getattr(record, "hide", str)
-    return one_line(hide(message))
+    return message
 
 
 def utc(moment: datetime) -> str:

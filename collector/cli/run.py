@@ -84,6 +84,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
             "--workers", "-w", metavar="N", min=1, help="Sessions open at once (limits.sessions)."
         ),
     ] = None,
+    processes: Annotated[
+        str | None,
+        typer.Option(
+            "--processes",
+            "-p",
+            metavar="N|auto",
+            help="Visit devices from so many processes; auto: one for each core.",
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -184,6 +193,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--output": ("output", output),
         "--job": ("job", job),
         "--workers": ("limits.sessions", workers),
+        "--processes": ("processes", processes),
         "--timeout": ("timeouts.device", timeout),
         "--max-runtime": ("timeouts.run", max_runtime),
         "--max-failures": ("max_failures", max_failures),

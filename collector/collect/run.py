@@ -33,14 +33,15 @@ from collector.collect.plan import (
     prepare,
 )
 from collector.collect.redaction import Redaction, redacted
-from collector.collect.system import fitted, raise_open_files, versions
+from collector.collect.system import fitted, loop_factory, processes, raise_open_files, versions
 from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
 from collector.model import Assignment, Change, Device, DeviceResult, Redact, Status
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials
-    from collector.engine import Breaker, Connector
+    from collector.crew import Pool
+    from collector.engine import Breaker, Connector, Crew
     from collector.platforms import Platform
     from collector.settings import Job, Settings
     from collector.store import RunHeader, RunWriter
@@ -157,9 +158,11 @@ async def execute(
                 devices = log.counted(plan.total, "device")
                 logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
-                results = _all_results(
-                    plan, _results(plan.assignments, connect, settings, stop, breaker), ending
+                crew = _crew(plan, settings, credentials) if connector is None else None
+                visited = _spread(
+                    plan.assignments, connect, settings, stop, breaker=breaker, crew=crew
                 )
+                results = _all_results(plan, visited, ending)
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
                 notice = Notice(plan, credentials)
@@ -304,12 +307,47 @@ async def _all_results(
             yield result
 
 
+async def _spread(
+    assignments: Sequence[Assignment],
+    connector: Connector,
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    breaker: Breaker,
+    crew: Pool | None,
+) -> AsyncGenerator[DeviceResult]:
+    """Collect with a crew, which is there as long as there are results to come."""
+    async with crew or contextlib.nullcontext() as working:
+        results = _results(assignments, connector, settings, stop, breaker=breaker, crew=working)
+        async with contextlib.aclosing(results):
+            async for result in results:
+                yield result
+
+
+def _crew(plan: Plan, settings: Settings, credentials: Credentials) -> Pool | None:
+    """Give the processes that visit devices beside this one, where there are to be any."""
+    count = processes(settings.processes, len(plan.assignments))
+    if count == 1:
+        return None
+    from collector.crew import Pool, Work
+
+    work = Work(
+        settings=replace(settings, document=None),
+        platforms=plan.platforms,
+        credentials=credentials.held(_names(plan.assignments)),
+        levels=log.levels(),
+    )
+    return Pool(count, work, loop_factory())
+
+
 def _results(
     assignments: Sequence[Assignment],
     connector: Connector,
     settings: Settings,
     stop: asyncio.Event,
+    *,
     breaker: Breaker | None = None,
+    crew: Crew | None = None,
 ) -> AsyncGenerator[DeviceResult]:
     from collector.engine import collect_devices
 
@@ -321,6 +359,7 @@ def _results(
         retries=settings.retries,
         stop=stop,
         breaker=breaker,
+        crew=crew,
     )
 
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import platform
 import resource
 import sys
@@ -16,6 +17,7 @@ from dataclasses import replace
 from collector.model import Limits
 
 SPARE_FILES = 64  # descriptors that are not sessions: files being written, the loop, libraries
+WORTH_PROCESSES = 200  # devices
 VERSIONED = ("network-command-collector", "scrapli", "scrapli_community", "asyncssh")
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,19 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:  # no wheel for this platform, or another Python than CPython
         return None
     return uvloop.new_event_loop
+
+
+def processes(wanted: int | None, devices: int) -> int:
+    """Say how many processes visit devices; None is for what this machine and the fleet are worth.
+
+    A process takes about a second to start, in which one alone visits a hundred devices.
+
+    >>> processes(None, devices=20), processes(3, devices=20)
+    (1, 3)
+    """
+    if wanted is not None:
+        return wanted
+    return 1 if devices < WORTH_PROCESSES else len(os.sched_getaffinity(0))
 
 
 def settle_memory() -> None:

@@ -28,6 +28,17 @@ class Credentials:
         self._ends: dict[str, Credential | tuple[str, ...]] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def of(cls, held: Mapping[str, Credential]) -> Credentials:
+        """Take credentials that were obtained elsewhere, by `held`."""
+        credentials = cls({}, {})
+        credentials._ends.update(held)
+        return credentials
+
+    def held(self, names: Collection[str]) -> dict[str, Credential]:
+        """Give these credentials, by name, to another process of this program."""
+        return {name: self.get(name) for name in names}
+
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(self._specs))})"
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collector.engine.breaker import Breaker
 from collector.engine.collection import collect_devices
+from collector.engine.crew import Crew, NobodyLeft, Permit, Report
+from collector.engine.errand import Errands
 from collector.engine.retry import RETRIED
 from collector.engine.session import Clock, Connector, Enter, Session, SystemClock
 from collector.engine.stop import Stop
+from collector.engine.visit import Visit
 
 __all__ = [
     "collect_devices",
@@ -19,7 +22,13 @@ __all__ = [
     "Enter",
     "Session",
     "Stop",
+    "Visit",
     "Breaker",
+    "Crew",
+    "Errands",
+    "NobodyLeft",
+    "Permit",
+    "Report",
     "RETRIED",
     "Clock",
     "SystemClock",

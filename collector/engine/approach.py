@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TypeVar
 
-from collector.engine.breaker import Breaker
 from collector.engine.deadline import Deadline
+from collector.engine.gate import Gate
 from collector.engine.places import Places
+from collector.engine.trial import Trial
 from collector.engine.visit import Visit
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Phase, Transport
@@ -34,22 +35,30 @@ class Approach:
 
     Whoever dials holds no place for connecting: a peer that keeps us waiting costs nothing.
     ``withheld`` tells that nothing was asked of the device: others are being tried with its
-    credential, or its jump host has to be opened first. ``deadlines`` are those of this attempt.
-    ``on_news`` is called whenever others might set out.
+    credential, or its jump host has to be opened first. ``is_tried``: the credential was
+    about to be sent. ``is_open``: there was a session. ``trial`` and ``gate`` are those of its
+    credential. ``deadlines`` are those of this attempt. ``on_news`` is called whenever others
+    might set out.
     """
 
     def __init__(
-        self, visit: Visit, places: Places, breaker: Breaker, on_news: Callable[[Visit], None]
+        self,
+        visit: Visit,
+        places: Places,
+        trial: Trial,
+        gate: Gate,
+        on_news: Callable[[Visit], None],
     ) -> None:
         self.withheld = False
+        self.is_open = False
         self.deadlines: list[Deadline] = []
         self._visit = visit
         self._places = places
-        self._trial = breaker.trial(visit.device.credential)
-        self._gate = breaker.gate(visit.device.credential)
+        self._trial = trial
+        self._gate = gate
         self._on_news = on_news
         self._has_place = False
-        self._is_tried = False
+        self.is_tried = False
         self._is_judged = False
         self._is_enabling = False
         self._timers: list[asyncio.TimerHandle] = []
@@ -89,7 +98,7 @@ class Approach:
 
         A device that asks for it has accepted the login; who waits keeps nobody from connecting.
         """
-        if self._is_tried:
+        if self.is_tried:
             self._judge(self._trial.accept)
         self._give_back()
         if not await self._unhurried(self._gate.admits(self._visit)):
@@ -101,9 +110,10 @@ class Approach:
 
     def opened(self) -> None:
         """Hear that there is a session; one that asked for no credential says nothing of it."""
+        self.is_open = True
         if self._is_enabling:
             self._gate.accept(self._visit)
-        if self._is_tried:
+        if self.is_tried:
             self._judge(self._trial.accept)
         self._leave()
 
@@ -154,7 +164,7 @@ class Approach:
             raise DeviceError.of(
                 FaultClass.SKIPPED, Phase.AUTH, "others are being tried with this credential"
             )
-        self._is_tried = True
+        self.is_tried = True
 
     def _judge(self, verdict: Callable[[Visit], None]) -> None:
         """Pass it on once, when it is known: what is said later may be older than others' news."""

@@ -143,3 +143,14 @@ async def _close(session: Session) -> None:
 
 def _late(phase: Phase, message: str) -> Fault:
     return Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
+
+
+def internal(phase: Phase, error: Exception) -> Fault:
+    """Log a bug and give the fault that it becomes; called where it is handled."""
+    logger.error("internal error: %s", type(error).__name__)
+    logger.debug("internal error", exc_info=True)
+    # The type alone: the text of a foreign error may show what was typed.
+    message = f"internal error: {type(error).__name__}"
+    return Fault(
+        fault_class=FaultClass.INTERNAL, phase=phase, message=message, hint="please report it"
+    )

@@ -11,10 +11,12 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterable
+from dataclasses import replace
 
 from collector.engine.approach import Approach
-from collector.engine.attempt import attempt, open_jump
+from collector.engine.attempt import attempt, internal, open_jump
 from collector.engine.breaker import Breaker
+from collector.engine.crew import Crew, send
 from collector.engine.jumps import Jumps
 from collector.engine.line import Line
 from collector.engine.places import Places
@@ -28,9 +30,7 @@ from collector.model import (
     Assignment,
     DeviceResult,
     Fault,
-    FaultClass,
     Limits,
-    Phase,
     Retries,
     Timeouts,
 )
@@ -55,6 +55,7 @@ async def collect_devices(  # noqa: PLR0913 - a limit, an edge or an observer ea
     retries: Retries,
     stop: asyncio.Event | None = None,
     breaker: Breaker | None = None,
+    crew: Crew | None = None,
     rng: random.Random | None = None,
     clock: Clock | None = None,
 ) -> AsyncGenerator[DeviceResult, None]:
@@ -62,8 +63,9 @@ async def collect_devices(  # noqa: PLR0913 - a limit, an edge or an observer ea
 
     Slow reading slows the workers. Leaving the loop early closes every session and drops the rest.
     When ``stop`` is set, running devices end ``cancelled`` with what they had, the others
-    ``skipped``. ``breaker`` tells afterwards which credentials were given up. An error of
-    ``assignments`` is raised here once the devices read so far have ended.
+    ``skipped``. ``breaker`` tells afterwards which credentials were given up. ``crew`` makes the
+    attempts that it takes. An error of ``assignments`` is raised here once the devices read so far
+    have ended.
     """
     engine = _Engine(
         connector,
@@ -71,6 +73,7 @@ async def collect_devices(  # noqa: PLR0913 - a limit, an edge or an observer ea
         timeouts,
         retries,
         breaker=breaker or Breaker(limits),
+        crew=crew,
         rng=rng or random.Random(),
         clock=clock or SystemClock(),
     )
@@ -111,6 +114,7 @@ class _Engine:
         retries: Retries,
         *,
         breaker: Breaker,
+        crew: Crew | None,
         rng: random.Random,
         clock: Clock,
     ) -> None:
@@ -119,7 +123,7 @@ class _Engine:
         self._sessions = asyncio.Semaphore(limits.sessions)
         self._connecting = Places(limits.connecting)
         self._rate = Rate(limits.connects_per_second)
-        self._breaker = breaker
+        self._breaker, self._crew = breaker, crew
         self._assignments: asyncio.Queue[Assignment] = asyncio.Queue(QUEUED)
         self._results: asyncio.Queue[DeviceResult | None] = asyncio.Queue(QUEUED)
         self._jumps = Jumps(connector, clock)
@@ -232,29 +236,38 @@ class _Engine:
 
     async def _attempt(self, visit: Visit) -> bool:
         """Visit the device once; tell whether it has to stand in line again for its credential."""
-        approach = Approach(visit, self._connecting, self._breaker, self._recall)
+        credential = visit.device.credential
+        trial, gate = self._breaker.trial(credential), self._breaker.gate(credential)
+        approach = Approach(visit, self._connecting, trial, gate, self._recall)
         visit.set_out()
         try:
             async with approach:
                 if (reason := self._ending) is not None:
                     visit.cancel(self._called_off(visit, reason))
                 else:
-                    act = attempt if visit.opens is None else open_jump
-                    await act(visit, self._connector, self._timeouts, approach)
+                    await self._act(visit, approach)
             return approach.withheld
         except asyncio.CancelledError:
             if self._ending is None or not self._cutting:
                 raise
             visit.cancel(self._called_off(visit, self._ending))
-        except Exception as error:  # the one place where a bug becomes a result
-            logger.error("internal error: %s", type(error).__name__)  # noqa: TRY400  no traceback
-            logger.debug("internal error", exc_info=True)
+        except Exception as error:  # noqa: BLE001  a bug becomes a result here
             if approach.withheld:
                 visit.fault = None  # that of an attempt before: it would hide the bug
-            visit.fail(_internal(visit.phase, error))
+            visit.fail(internal(visit.phase, error))
         finally:
             visit.turn_home()
         return False
+
+    async def _act(self, visit: Visit, approach: Approach) -> None:
+        """Make an attempt, here or elsewhere."""
+        proven = self._breaker.trial(visit.device.credential).is_proven
+        if visit.opens is not None:
+            await open_jump(visit, self._connector, self._timeouts, approach)
+        elif self._crew is not None and self._crew.takes(visit.device, proven=proven):
+            await send(visit, self._crew, self._timeouts, approach)
+        else:
+            await attempt(visit, self._connector, self._timeouts, approach)
 
     async def _conclude(self, visit: Visit) -> None:
         """Hand in what became of a visit: a result, or a jump host that is open or is not."""
@@ -343,6 +356,8 @@ class _Engine:
         for visit, task in self._running.items():
             if self._cutting and visit.underway:
                 task.cancel()
+        if self._cutting and self._crew is not None and self._ending is not None:
+            self._crew.cut(self._ending.fault("cut off"))
         stuck = not self._source_moved and not self._assignments.full()
         if stuck and self._source is not None:
             self._source.cancel()
@@ -360,9 +375,8 @@ class _Engine:
                 await self._results.put(visit.result())
 
     def _called_off(self, visit: Visit, reason: Stop) -> Fault:
-        did = "cut off" if visit.attempts else "not started"
-        message = f"{did}: {reason.message}"
-        return Fault(fault_class=reason.fault_class, phase=visit.phase, message=message)
+        fault = reason.fault("cut off" if visit.attempts else "not started")
+        return replace(fault, phase=visit.phase)
 
     def _forget_timers(self) -> None:
         self._forget_rests()
@@ -375,11 +389,3 @@ class _Engine:
         for timer in self._resting.values():
             timer.cancel()
         self._resting.clear()
-
-
-def _internal(phase: Phase, error: Exception) -> Fault:
-    # The type alone: the text of a foreign error may show what was typed.
-    message = f"internal error: {type(error).__name__}"
-    return Fault(
-        fault_class=FaultClass.INTERNAL, phase=phase, message=message, hint="please report it"
-    )

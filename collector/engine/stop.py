@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from collector.model import FaultClass
+from collector.model import Fault, FaultClass, Phase
 
 
 class Stop(asyncio.Event):
@@ -27,6 +27,11 @@ class Stop(asyncio.Event):
         """Cut off what runs and begin nothing more."""
         self.fault_class, self.message = FaultClass.CANCELLED, message
         self.set()
+
+    def fault(self, did: str) -> Fault:
+        """Give the fault of a device by what was done to it, such as "cut off"."""
+        message = f"{did}: {self.message}"
+        return Fault(fault_class=self.fault_class, phase=Phase.CONNECT, message=message)
 
     def shed(self, message: str) -> None:
         """Begin nothing more, for a reason such as "the run reached its limit of 60 s"."""

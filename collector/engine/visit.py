@@ -6,7 +6,7 @@ anything: no I/O, no tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -116,21 +116,32 @@ class Visit:
     def unanswered(self) -> Iterator[str]:
         """Walk the commands that are still to be asked; each must be answered before the next."""
         self.phase = Phase.COMMAND
-        for index, command in enumerate(self.assignment.commands):
-            known = self.results.get(index)
-            if known is None or known.status not in FINAL:
-                self._asking = index, self.clock.monotonic()
-                self._asked.append(index)
-                yield command
+        for index in self.open_positions():
+            self._asking = index, self.clock.monotonic()
+            self._asked.append(index)
+            yield self.assignment.commands[index]
+
+    def open_positions(self) -> list[int]:
+        """List the positions of the commands that are still to be asked."""
+        known = self.results
+        every = range(len(self.assignment.commands))
+        return [index for index in every if index not in known or known[index].status not in FINAL]
 
     def answer(self, result: CommandResult) -> None:
         """Keep the result of the command being asked; a good one is not asked for again."""
         assert self._asking is not None  # `unanswered` has just named the command
-        index, _ = self._asking
-        before = self.results.get(index)
-        asked = before.attempts if before else 0
-        self.results[index] = replace(result, attempts=asked + result.attempts)
+        self._keep(self._asking[0], result)
         self._asking = None
+
+    def adopt(self, other: Visit, positions: Sequence[int]) -> None:
+        """Make the attempt of another visit, at the commands in these positions, one of this."""
+        for index, result in other.results.items():
+            self._keep(positions[index], result)
+        self.phase, self.fault, self.evidence = other.phase, other.fault, other.evidence
+        self.algorithms = other.algorithms or self.algorithms
+        self.cancelled = other.cancelled
+        # What it took besides was spent on the way there, and in waiting for others.
+        self.excuse(max(0.0, self.clock.monotonic() - self._attempt - other.spent))
 
     def condemn(self, positions: Iterable[int]) -> None:
         """Take back outputs of this attempt, by the order they were asked in: more came after."""
@@ -176,6 +187,11 @@ class Visit:
             evidence=self.evidence,
             algorithms=self.algorithms,
         )
+
+    def _keep(self, index: int, result: CommandResult) -> None:
+        before = self.results.get(index)
+        asked = before.attempts if before else 0
+        self.results[index] = replace(result, attempts=asked + result.attempts)
 
     def _cut(self, status: CommandStatus, fault: Fault, evidence: bytes) -> None:
         if self._asking is None:

@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 from collector.document.keys import SourceKeys
 from collector.model import Tolerance
 
+MOST_PROCESSES: Final = 256
 _PATH_WORDS: Final = ("name", "group", "platform", "command")
+
+
+def checked_processes(value: object) -> int | None:
+    """Read a number of processes; None for ``auto``."""
+    text = str(value)
+    if text == "auto":
+        return None
+    if re.fullmatch(r"\d{1,3}", text) and 1 <= int(text) <= MOST_PROCESSES:
+        return int(text)
+    raise ValueError(f"expected a number from 1 to {MOST_PROCESSES}, or auto")
 
 
 def checked_tolerance(value: object) -> Tolerance | None:

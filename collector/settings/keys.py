@@ -36,8 +36,10 @@ from collector.document.keys import (
 )
 from collector.model import Event, HostKeys, JobCommands, Redact
 from collector.settings.checks import (
+    MOST_PROCESSES,
     checked_author,
     checked_branch,
+    checked_processes,
     checked_remote,
     checked_summary,
     checked_template,
@@ -77,6 +79,18 @@ _MaxFailures = Annotated[
                 {"type": "integer", "minimum": 0},
                 {"type": "string", "pattern": r"^\d+(\.\d+)?%$"},
                 {"type": "null"},
+            ]
+        }
+    ),
+]
+_Processes = Annotated[
+    Any,
+    AfterValidator(checked_processes),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES},
+                {"const": "auto"},
             ]
         }
     ),
@@ -225,6 +239,9 @@ class Keys(Closed):
     limits: Annotated[_LimitKeys, Section] = _LimitKeys()
     timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys()
     retries: Annotated[_RetryKeys, Section] = _RetryKeys()
+    processes: _Processes = Field(
+        1, description="processes that visit devices; auto: one for each core of the machine"
+    )
     max_failures: _MaxFailures = Field(
         None, description="devices that may fail, or a share of all, before no more are begun"
     )

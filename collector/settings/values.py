@@ -102,7 +102,8 @@ class Settings:
 
     ``platforms`` are the user's own as written; ``document`` knows their places. ``output_limit``
     is in bytes a command, ``suspect_below`` a share of the last good copy's bytes.
-    ``summary_files`` and ``metrics_file`` are written at the end of a run.
+    ``summary_files`` and ``metrics_file`` are written at the end of a run. ``processes``: None for
+    as many as the machine has cores.
     """
 
     inventory: Path = Path("inventory/lab.yaml")
@@ -111,6 +112,7 @@ class Settings:
     limits: Limits = LIMITS
     timeouts: Timeouts = TIMEOUTS
     retries: Retries = RETRIES
+    processes: int | None = 1
     max_failures: Tolerance | None = None
     host_keys: HostKeys = HostKeys.ACCEPT_NEW
     known_hosts: Path = field(default_factory=KNOWN_HOSTS.expanduser)

@@ -11,7 +11,7 @@ from typing import Any
 
 from support import warp
 
-from collector.engine import Breaker, Clock, Enter, collect_devices
+from collector.engine import Breaker, Clock, Crew, Enter, collect_devices
 from collector.errors import DeviceError
 from collector.model import (
     Algorithms,
@@ -254,6 +254,7 @@ def results_of(
     retries: Retries | None = None,
     stop: asyncio.Event | None = None,
     breaker: Breaker | None = None,
+    crew: Crew | None = None,
     clock: Clock | None = None,
 ) -> AsyncGenerator[DeviceResult, None]:
     """Start the engine on the scripted connector."""
@@ -265,6 +266,7 @@ def results_of(
         retries=retries or Retries(),
         stop=stop,
         breaker=breaker,
+        crew=crew,
         rng=random.Random(1),
         clock=clock or LoopClock(),
     )
