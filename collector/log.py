@@ -111,6 +111,8 @@ def forward(levels: Mapping[str, int], take: Callable[[Line], object]) -> None:
 def relay(line: Line) -> None:
     """Log a line of another process here, as what it is: of its device, and at its time."""
     logger = logging.getLogger(line.logger)
+    if not logger.isEnabledFor(line.level):
+        return
     with bound(device=line.device, command=line.command):
         record = logger.makeRecord(line.logger, line.level, "", 0, "%s", (line.message,), None)
         record.created = line.created

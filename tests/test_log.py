@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -108,3 +109,25 @@ def test_a_closed_stream_is_no_second_error(capsys: pytest.CaptureFixture[str]) 
 
     logging.getLogger("collector").warning("nobody reads this")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_of_another_process_is_shown_as_one_of_this() -> None:
+    lines: list[log.Line] = []
+    log.forward({"": logging.WARNING, log.OWN: logging.INFO}, lines.append)
+    with log.bound(device="r1", command="show version"):
+        logging.getLogger("collector.driver").debug("too quiet")
+        try:
+            raise ValueError("said hunter2")
+        except ValueError:
+            logging.getLogger("collector.driver").info("lost %d", 3, exc_info=True)
+    (line,) = lines
+    assert "hunter2" not in repr(line)
+
+    stream = io.StringIO()
+    log.configure(1, stream)
+    with log.bound(run="R", hide=lambda text: text.replace("hunter2", "<redacted>")):
+        log.relay(replace(line, created=0.0))
+        log.relay(replace(line, level=logging.DEBUG))
+    assert stream.getvalue() == (
+        "1970-01-01T00:00:00.000Z INFO r1 [show version] lost 3: ValueError: said <redacted>\n"
+    )

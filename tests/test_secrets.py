@@ -179,15 +179,22 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-async def test_nothing_that_a_run_writes_or_says_has_a_secret_in_it(folder: Path) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_nothing_that_a_run_writes_or_says_has_a_secret_in_it(
+    folder: Path, processes: str
+) -> None:
     key = (folder / "inventory/id.pub").read_text()
     async with Lab(devices(key), shells={"cisco_iosxe": shell}) as lab:
         write_inventory(folder, lab)
         process = await start(
             *("run", "-i", "inventory/lab.yaml", "-c", "show clock", "-f", "jsonl"),
-            *("-vvv", "--log-json"),
+            *("-vvv", "--log-json", "--processes", processes),
             cwd=folder,
-            environ={**ENVIRON, "HOME": str(folder / "home")},
+            environ={
+                **ENVIRON,
+                "HOME": str(folder / "home"),
+                "COLLECTOR_LIMITS_TRIAL": "1",  # the others are for the other processes
+            },
         )
         watching = asyncio.create_task(command_lines(process))
         stdout, stderr = await process.communicate()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from collector import log
 from collector.credentials import Credentials
 from collector.crew.wire import Wire
-from collector.crew.words import Alive, Answer, Cut, Done, Go, Plea, Ready, Work
+from collector.crew.words import Alive, Answer, Begun, Cut, Done, Go, Plea, Ready, Work
 from collector.driver import DeviceConnector
 from collector.engine import Errands
 
@@ -26,6 +27,8 @@ BEAT = 1.0  # seconds between two signs of life
 CLOSING = 3.0  # seconds for what is still open when the other end has hung up
 IGNORED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """A terminal and a service manager send these to all processes; the first one decides."""
+
+logger = logging.getLogger(__name__)
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -97,6 +100,7 @@ class _Member:
         self._start(self._send())
         self._start(self._beat())
         self._outbox.put_nowait(Ready(pid=os.getpid()))
+        logger.debug("process %d visits devices", os.getpid())
         try:
             while True:
                 self._hear(await self.wire.receive())
@@ -128,6 +132,7 @@ class _Member:
             finally:
                 del self._pleas[go.number]
 
+        self._outbox.put_nowait(Begun(number=go.number))
         report = await self.errands.perform(go.assignment, may_enable)
         self._outbox.put_nowait(Done(number=go.number, report=report))
 

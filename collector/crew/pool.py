@@ -23,7 +23,7 @@ from types import TracebackType
 from collector import log
 from collector.crew.member import CLOSING, IGNORED, LoopFactory, begin, serve
 from collector.crew.wire import Wire
-from collector.crew.words import Alive, Answer, Cut, Done, Go, Plea, Ready, Work
+from collector.crew.words import Alive, Answer, Begun, Cut, Done, Go, Plea, Ready, Work
 from collector.engine import NobodyLeft, Permit, Report, SystemClock, Visit
 from collector.errors import DeviceError
 from collector.model import Assignment, Device, Fault, FaultClass, Phase
@@ -64,6 +64,7 @@ class Pool:
             raise
         if len(self.pids) < self._count:
             logger.warning("%d of %d processes could be started", len(self.pids), self._count)
+        logger.info("%d processes visit devices, beside this one", len(self.pids))
         return self
 
     async def __aexit__(
@@ -83,14 +84,15 @@ class Pool:
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have the process make it that has the least to do; see `engine.Crew`."""
-        for _ in range(VISITS):
+        visits = 0
+        while visits < VISITS:
             up = [member for member in self._members if member.is_up]
             if not up:
                 raise NobodyLeft
             try:
                 return await min(up, key=len).perform(assignment, permit)
-            except _Lost:
-                continue
+            except _Lost as lost:
+                visits += lost.had_begun
         raise DeviceError.of(
             FaultClass.INTERNAL,
             Phase.COMMAND,
@@ -105,7 +107,11 @@ class Pool:
 
 
 class _Lost(Exception):
-    """The process has died."""
+    """The process has died; ``had_begun`` tells whether it was at the attempt by then."""
+
+    def __init__(self, *, had_begun: bool) -> None:
+        super().__init__()
+        self.had_begun = had_begun
 
 
 class _Member:
@@ -123,6 +129,7 @@ class _Member:
         self._numbers = 0
         self._awaited: dict[int, asyncio.Future[Report]] = {}
         self._given: dict[int, tuple[Assignment, Permit]] = {}
+        self._begun: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_cut = False
 
@@ -179,6 +186,7 @@ class _Member:
             return report
         finally:
             del self._awaited[number], self._given[number]
+            self._begun.discard(number)
 
     def cut(self, fault: Fault) -> None:
         """Have it end what it is at."""
@@ -221,6 +229,8 @@ class _Member:
             case Done(number=number, report=report):
                 if (awaited := self._awaited.get(number)) and not awaited.done():
                     awaited.set_result(report)
+            case Begun(number=number):
+                self._begun.add(number)
             case Plea(number=number):
                 if number in self._given:
                     self._start(self._answer(number, self._given[number][1]))
@@ -241,10 +251,10 @@ class _Member:
     def _lose(self, how: str) -> None:
         self.is_up = False
         at = log.counted(len(self), "device")
-        logger.error("process %d %s over %s; they are tried once more", self.pid, how, at)
-        for awaited in self._awaited.values():
+        logger.error("process %d %s over %s: tried once more elsewhere", self.pid, how, at)
+        for number, awaited in self._awaited.items():
             if not awaited.done():
-                awaited.set_exception(_Lost())
+                awaited.set_exception(_Lost(had_begun=number in self._begun))
 
     def _give_up(self, fault: Fault) -> None:
         for number, awaited in self._awaited.items():

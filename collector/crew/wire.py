@@ -35,6 +35,8 @@ class Wire:
     async def send(self, value: object) -> None:
         """Send a value; waits while the peer does not read. One that has gone is not told of."""
         # In one write: senders are tasks of one loop, and a frame is not torn by another's.
+        if self._writer.is_closing():
+            return
         data = packed(value)
         self._writer.write(_LENGTH.pack(len(data)) + data)
         with contextlib.suppress(ConnectionError):  # whoever reads from it hears of the end

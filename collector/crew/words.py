@@ -1,7 +1,7 @@
 """What the processes of a crew say to each other.
 
-Downwards: `Work` first, then `Go`, `Answer` and `Cut`. Upwards: `Ready` first, then `Done`,
-`Plea`, `Alive`, and lines of the log (`collector.log.Line`).
+Downwards: `Work` first, then `Go`, `Answer` and `Cut`. Upwards: `Ready` first, then
+`Begun`, `Done`, `Plea`, `Alive`, and lines of the log (`collector.log.Line`).
 """
 
 from __future__ import annotations
@@ -59,6 +59,13 @@ class Ready:
     """The process can make attempts."""
 
     pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An attempt is being made."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
