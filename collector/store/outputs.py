@@ -23,6 +23,7 @@ from collector.model import (
     Phase,
     Status,
 )
+from collector.store.earlier import EarlierRuns
 from collector.store.files import (
     cause,
     flush_folder,
@@ -51,17 +52,17 @@ class Kept:
     faults: tuple[Fault, ...] = ()
 
 
-def store_outputs(run: Path, previous: Path | None, result: DeviceResult) -> Kept:
+def store_outputs(run: Path, earlier: EarlierRuns, result: DeviceResult) -> Kept:
     """Write a device's good outputs; those that could not be written turn into storage faults.
 
-    An output equal to the one of the ``previous`` run is a hard link to it.
+    An output equal to that of the newest of the ``earlier`` runs that has one is a hard link to it.
     """
     if not any(_is_good(command) for command in result.commands):
         return Kept(result=result, stored=(None,) * len(result.commands))
     folder = run / DEVICES / result.device.name
     try:
         fresh = make_folder(folder)
-        ends = _write_all(folder, previous, result)
+        ends = _write_all(folder, earlier, result)
         if not fresh:  # a device written before in this run: only what is good now stays
             sweep(folder, frozenset(Path(end.file).name for end in ends if isinstance(end, Stored)))
         flush_folder(folder)
@@ -99,21 +100,22 @@ def could_not_store(place: str, error: OSError) -> Fault:
 
 
 def _write_all(
-    folder: Path, previous: Path | None, result: DeviceResult
+    folder: Path, earlier: EarlierRuns, result: DeviceResult
 ) -> list[Stored | Fault | None]:
     # Also what failed takes its name: another command's file is not called otherwise for it.
     names = command_files([command.command for command in result.commands])
     return [
-        _write_one(folder, previous, name, command.output) if _is_good(command) else None
+        _write_one(folder, earlier, name, command.output) if _is_good(command) else None
         for name, command in zip(names, result.commands, strict=True)
     ]
 
 
-def _write_one(folder: Path, previous: Path | None, name: str, data: bytes) -> Stored | Fault:
+def _write_one(folder: Path, earlier: EarlierRuns, name: str, data: bytes) -> Stored | Fault:
     path = folder / name
     place = f"{DEVICES}/{folder.name}/{name}"
     try:
-        if not (previous and link_if_same(previous / place, path, data)):
+        copies = earlier.copies(folder.name, place)
+        if not any(link_if_same(copy, path, data) for copy in copies):
             write_file(path, data)
     except OSError as error:
         return could_not_store(place, error)

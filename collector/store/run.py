@@ -16,6 +16,7 @@ from pathlib import Path
 
 from collector.errors import Exit, StorageError
 from collector.model import DeviceResult, Fault, FaultClass, Phase, Status
+from collector.store.earlier import EarlierRuns
 from collector.store.files import cause, flush_folder, point_link, remedy
 from collector.store.folder import RunFolder, new_folder, old_folder
 from collector.store.last_good import LAST_GOOD, count_last_good
@@ -30,7 +31,7 @@ from collector.store.outputs import (
     store_outputs,
     unstored,
 )
-from collector.store.past import LATEST, latest_run
+from collector.store.past import LATEST
 from collector.store.rows import DeviceRow, RunEnd, RunHeader, device_row
 
 _WITH_EVIDENCE = frozenset({Status.FAILED, Status.PARTIAL})
@@ -64,7 +65,7 @@ class OpenRun:
         self._row = run.row
         self._order = order
         self._redact = redact
-        self._previous = latest_run(run.path.parent.parent)
+        self._earlier = EarlierRuns(run.path)
         self._journal = run.journal
         self._devices = run.devices
         self._opened = run.opened
@@ -127,7 +128,7 @@ class OpenRun:
         self._opened.close()
 
     def _store_outputs(self, result: DeviceResult) -> Kept:
-        kept = store_outputs(self.folder, self._previous, result)
+        kept = store_outputs(self.folder, self._earlier, result)
         if not any(kept.stored):
             return kept
         try:

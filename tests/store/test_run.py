@@ -10,14 +10,16 @@ import re
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from store import samples
 from support import outcomes
+from support.outcomes import STARTED
 
 from collector.errors import Exit, InputError
-from collector.model import CommandResult, DeviceResult, Proof, ProofLevel, Status
+from collector.model import Change, CommandResult, DeviceResult, Proof, ProofLevel, Status
 from collector.store import RunWriter, latest_run, read_journal, read_manifest
 
 VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
@@ -288,6 +290,53 @@ async def test_what_did_not_change_is_linked_to_the_last_run(tmp_path: Path) -> 
     assert (second / "devices/r1/show_version.txt").samefile(first / "devices/r1/show_version.txt")
     assert (second / "devices/r1/show_ip_route.txt").read_bytes() == changed.output
     assert (first / "devices/r1/show_ip_route.txt").read_bytes() == ROUTES.output
+
+
+async def _at(output: Path, hours: int, *commands: CommandResult, change: Change | None) -> Path:
+    """Write a run, so many hours after the first, in which r1 gave these outputs."""
+    head = replace(samples.header(["r1"]), started=STARTED + timedelta(hours=hours))
+    async with await RunWriter.create(output, head) as writer:
+        await writer.write(replace(outcomes.result("r1", *commands), change=change))
+        await writer.finish(samples.end())
+        return writer.folder
+
+
+@pytest.mark.parametrize("sweeps", [1, 40])
+async def test_a_sweep_between_two_backups_costs_no_second_copy(
+    tmp_path: Path, sweeps: int
+) -> None:
+    first = await _at(tmp_path, 0, VERSION, change=Change.NEW)
+    for hour in range(sweeps):
+        await _at(tmp_path, 1 + hour, ROUTES, change=None)
+    second = await _at(tmp_path, 50, VERSION, change=Change.UNCHANGED)
+
+    stored = second / "devices/r1/show_version.txt"
+    assert stored.samefile(first / "devices/r1/show_version.txt")
+    assert stored.read_bytes() == VERSION.output
+
+
+async def test_of_several_runs_the_newest_one_that_has_it_is_compared(tmp_path: Path) -> None:
+    other = replace(VERSION, output=b"FRRouting 10.3\n")
+    await _at(tmp_path, 0, VERSION, change=Change.NEW)
+    newer = await _at(tmp_path, 1, other, change=Change.CHANGED)
+    await _at(tmp_path, 2, ROUTES, change=None)
+    last = await _at(tmp_path, 3, VERSION, ROUTES, change=Change.CHANGED)
+    await _at(tmp_path, 4, ROUTES, change=None)
+    again = await _at(tmp_path, 5, VERSION, change=Change.UNCHANGED)
+
+    place = "devices/r1/show_version.txt"
+    assert (newer / place).read_bytes() == other.output
+    assert (last / place).read_bytes() == VERSION.output
+    assert (again / place).samefile(last / place)
+
+
+async def test_a_copy_further_back_that_was_edited_is_not_linked(tmp_path: Path) -> None:
+    first = await _at(tmp_path, 0, VERSION, change=Change.NEW)
+    await _at(tmp_path, 1, ROUTES, change=None)
+    copy = first / "devices/r1/show_version.txt"
+    copy.chmod(0o640)  # others may have it open, and write to it
+    second = await _at(tmp_path, 2, VERSION, change=Change.UNCHANGED)
+    assert not (second / "devices/r1/show_version.txt").samefile(copy)
 
 
 async def test_a_damaged_old_output_is_not_linked(tmp_path: Path) -> None:
