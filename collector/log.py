@@ -169,7 +169,7 @@ def _mark(record: logging.LogRecord) -> bool:
     record.context = {
         key: value
         for key, value in (
-            ("run", run_id.get()),
+            ("run_id", run_id.get()),
             ("device", device_name.get()),
             ("command", command_text.get()),
         )

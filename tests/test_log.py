@@ -57,7 +57,7 @@ def test_a_json_line_has_the_whole_context() -> None:
     assert row == {
         "level": "info",
         "logger": "collector.engine",
-        "run": "x",
+        "run_id": "x",
         "device": "r1",
         "command": "show version",
         "message": "attempt 2",

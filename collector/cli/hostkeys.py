@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from collector.cli.inventory import read_inventory
+from collector.cli.inventory import inventory_of, settings_with
 from collector.cli.options import (
     ConfigOption,
     FormatOption,
     InventoryOption,
     LimitOption,
-    settings_of,
 )
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit, InputError, SelectionError
@@ -45,10 +44,10 @@ def list_keys(
     """List the keys on file for devices, each with its line in the known_hosts file."""
     from collector.driver.hostkeys import KnownHosts, fingerprint
 
-    settings = settings_of(config)
+    settings = settings_with(inventory, config)
     known = KnownHosts(settings.known_hosts, HostKeys.STRICT)
     rows = []
-    for device in _selected(read_inventory(inventory, config), limit):
+    for device in _selected(inventory_of(settings), limit):
         keys = known.entries_for(device.host, device.port)
         lines = [(fingerprint(k), known.line_of(device.host, device.port, k)) for k in keys]
         for key, line in lines or [("", 0)]:
@@ -76,10 +75,10 @@ def scan_keys(
     from collector.driver.hostkeys import KnownHosts
     from collector.driver.scanning import scan
 
-    settings = settings_of(config)
+    settings = settings_with(inventory, config)
     policy = HostKeys.ACCEPT_NEW if record else HostKeys.STRICT
     known = KnownHosts(settings.known_hosts, policy)
-    read = read_inventory(inventory, config)
+    read = inventory_of(settings)
     devices = _with_jumps(_selected(read, limit))
     credentials = Credentials(read.credentials, os.environ)
     credentials.check({jump.credential for device in devices for jump in device.jumps})
@@ -95,9 +94,14 @@ def scan_keys(
 @app.command("forget")
 def forget_keys(
     which: Annotated[
-        list[str], typer.Argument(metavar="WHICH...", help="The devices, in the words of --limit.")
+        list[str],
+        typer.Argument(
+            metavar="WHICH...",
+            help="The devices, in the words of --limit; several are one list, as with commas.",
+        ),
     ],
     inventory: InventoryOption = None,
+    limit: LimitOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Take the keys of devices off the file, after a device was replaced.
@@ -106,11 +110,14 @@ def forget_keys(
     """
     from collector.driver.hostkeys import forget
 
-    settings = settings_of(config)
-    read = read_inventory(inventory, config)
+    settings = settings_with(inventory, config)
+    read = inventory_of(settings)
     try:
-        devices = _selected(read, which)
-    except SelectionError as error:  # they were given without the option
+        devices = _selected(read, (",".join(which), *(limit or ())))
+    except SelectionError as error:
+        if limit:
+            raise
+        # They were given without the option.
         raise SelectionError(*(each.removeprefix("--limit ") for each in error.problems)) from None
     lines = forget(settings.known_hosts, [(device.host, device.port) for device in devices])
     count = counted(len(lines), "line")
@@ -139,7 +146,7 @@ def _with_jumps(devices: Sequence[Device]) -> tuple[Device, ...]:
 
 
 def _address(device: Device) -> dict[str, Any]:
-    return {"device": device.name, "host": device.host, "port": device.port}
+    return {"name": device.name, "host": device.host, "port": device.port}
 
 
 def _scanned_row(scanned: Scanned) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def _scanned_row(scanned: Scanned) -> dict[str, Any]:
         "on_file": list(scanned.on_file),
         "class": fault.fault_class.value if fault else None,
         "message": fault.message if fault else None,
-        "next": (fault.hint or None) if fault else None,
+        "hint": (fault.hint or None) if fault else None,
     }
 
 
@@ -183,6 +190,7 @@ def _show(rows: list[dict[str, Any]], headings: Sequence[str], shape: Format | N
     if shape in {Format.JSON, Format.JSONL}:
         text = json_text(rows, lines=shape is Format.JSONL)
     else:
-        cells = [tuple(str(row[key] or "-") for key in headings) for row in rows]
+        keys = ["name" if heading == "device" else heading for heading in headings]
+        cells = [tuple(str(row[key] or "-") for key in keys) for row in rows]
         text = columns(headings, cells)
     standard_output().write_text(text)

@@ -23,6 +23,7 @@ from collector.views import Format
 if TYPE_CHECKING:
     from collector.inventory import Inventory
     from collector.platforms import Platform
+    from collector.settings import Settings
 
 app = typer.Typer(help="Look at an inventory without connecting to anything.")
 
@@ -54,7 +55,7 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
     from collector.credentials import Credentials
     from collector.inventory import check_inventory
 
-    path, known = _find(inventory, config)
+    path, known = _find(settings_with(inventory, config))
     read, warnings = check_inventory(path, known_platforms=known)
     used = frozenset(name for device in read.devices for name in device.credentials)
     Credentials(read.credentials, os.environ).examine(used)
@@ -72,15 +73,24 @@ def check(inventory: InventoryOption = None, config: ConfigOption = None) -> Non
 
 def read_inventory(name: str | None, config: Path | None) -> Inventory:
     """Read the inventory of that name, or else the one the settings name."""
+    return inventory_of(settings_with(name, config))
+
+
+def settings_with(inventory: str | None, config: Path | None) -> Settings:
+    """Load the settings, with another inventory where one is named."""
+    return settings_of(config, {"--inventory": ("inventory", inventory)})
+
+
+def inventory_of(settings: Settings) -> Inventory:
+    """Read the inventory that settings name, which were loaded before."""
     from collector.inventory import load_inventory
 
-    path, known = _find(name, config)
+    path, known = _find(settings)
     return load_inventory(path, known_platforms=known)
 
 
-def _find(name: str | None, config: Path | None) -> tuple[Path, Mapping[str, Platform]]:
+def _find(settings: Settings) -> tuple[Path, Mapping[str, Platform]]:
     from collector.collect import platforms_of
     from collector.inventory import find_inventory
 
-    settings = settings_of(config, {"--inventory": ("inventory", name)})
     return find_inventory(settings.inventory), platforms_of(settings)

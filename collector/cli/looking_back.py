@@ -382,7 +382,7 @@ def _print(deeds: Iterable[Deed], shape: Format | None, headings: Sequence[str])
 
 def _row(deed: Deed) -> dict[str, object]:
     return {
-        "device": deed.device,
+        "name": deed.device,
         "at": utc(deed.at),
         "run_id": deed.run_id,
         "change": deed.change,

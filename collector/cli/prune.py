@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.cli.inventory import inventory_of
 from collector.cli.options import (
     ConfigOption,
     FormatOption,
@@ -71,14 +72,14 @@ def prune(
     config: ConfigOption = None,
 ) -> int:
     """Remove stored runs that are old, but for their last good copies."""
-    settings = _settings(config, output, keep_runs, keep_days)
+    settings = _settings(config, output, inventory, keep_runs, keep_days)
     retention = settings.retention
     if not (retention.runs or retention.days or devices):
         raise InputError(
             "nothing says which runs are kept, so none is removed: give --keep-runs or "
             "--keep-days, or set retention: in config.yaml"
         )
-    present = _devices(inventory, config) if devices else None
+    present = inventory_of(settings).devices if devices else None
     if not settings.output.is_dir():
         raise InputError(f"{settings.output}: no such folder")
     if dry_run:
@@ -92,22 +93,21 @@ def prune(
 
 
 def _settings(
-    config: Path | None, output: str | None, runs: int | None, days: float | None
+    config: Path | None,
+    output: str | None,
+    inventory: str | None,
+    runs: int | None,
+    days: float | None,
 ) -> Settings:
     return settings_of(
         config,
         {
             "--output": ("output", output or None),
+            "--inventory": ("inventory", inventory),
             "--keep-runs": ("retention.runs", runs),
             "--keep-days": ("retention.days", days),
         },
     )
-
-
-def _devices(inventory: str | None, config: Path | None) -> Sequence[Device]:
-    from collector.cli.inventory import read_inventory
-
-    return read_inventory(inventory, config).devices
 
 
 def _work(
@@ -128,7 +128,7 @@ def _work(
     files = departed.files if departed else ()
     if shape in {Format.JSON, Format.JSONL}:
         named: list[dict[str, object]] = [
-            {"device": name, "file": path, "fate": "removed"} for name, path in files
+            {"name": name, "file": path, "fate": "removed"} for name, path in files
         ]
         text = json_text([*rows, *named], lines=shape is Format.JSONL)
     else:

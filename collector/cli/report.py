@@ -75,7 +75,7 @@ def _row(each: Posture) -> dict[str, Any]:
     used, device = each.algorithms, each.device
     ssh = device.transport == "ssh"
     return {
-        "device": device.name,
+        "name": device.name,
         "host": device.host,
         "port": device.port,
         "platform": device.platform,
@@ -92,13 +92,13 @@ def _row(each: Posture) -> dict[str, Any]:
         if used
         else None,
         "message": each.remark or None,
-        "next": each.hint,
+        "hint": each.hint,
     }
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     weak = " ".join(row["weak"])
-    return row["device"], row["standing"], row["ssh_profile"] or "-", weak or "-", row["next"]
+    return row["name"], row["standing"], row["ssh_profile"] or "-", weak or "-", row["hint"]
 
 
 def _lines(each: Posture) -> str:

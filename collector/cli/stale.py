@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from collector.cli.inventory import read_inventory
+from collector.cli.inventory import inventory_of
 from collector.cli.options import (
     ConfigOption,
     FormatOption,
     InventoryOption,
     LimitOption,
     OutputOption,
+    settings_of,
 )
 from collector.cli.streams import standard_output, tell
 from collector.errors import Exit
@@ -50,13 +51,14 @@ def stale(
 ) -> int:
     """List the devices without a good backup that young, those never collected included."""
     from collector.backups import age
-    from collector.cli.stored import output_folder
     from collector.inventory import select
     from collector.store import last_good
 
     most, now = age(older, "--older"), datetime.now(UTC)
-    known = last_good(output_folder(output, config))
-    devices = select(read_inventory(inventory, config).devices, limit or ())
+    flags = {"--output": ("output", output), "--inventory": ("inventory", inventory)}
+    settings = settings_of(config, flags)
+    known = last_good(settings.output)
+    devices = select(inventory_of(settings).devices, limit or ())
     found = [(device, known.get(device.name)) for device in devices]
     old = [(device, good) for device, good in found if good is None or now - good.at > most]
     standard_output().write_text(_text(old, now, shape))
@@ -81,7 +83,7 @@ def _text(
 
 def _row(device: Device, good: LastGood | None, now: datetime) -> dict[str, object]:
     return {
-        "device": device.name,
+        "name": device.name,
         "last_good": utc(good.at) if good else None,
         "age_s": round((now - good.at).total_seconds()) if good else None,
         "run_id": good.run_id if good else None,

@@ -58,7 +58,7 @@ def verify(
             data.write_text(line)
     else:
         for row in told:
-            data.write_text(f"{row['kind']}: {row['run']}/{row['path']}: {row['message']}\n")
+            data.write_text(f"{row['kind']}: {row['run_id']}/{row['path']}: {row['message']}\n")
         data.write_text(_summary(work))
     return Exit.OK if work.good else Exit.STORAGE
 
@@ -81,7 +81,7 @@ def _rows(work: Verification, folders: list[Path]) -> Iterator[dict[str, str]]:
 
 def _row(folder: Path, finding: Finding) -> dict[str, str]:
     return {
-        "run": folder.name,
+        "run_id": folder.name,
         "kind": finding.kind.value,
         "path": finding.path,
         "message": finding.message,

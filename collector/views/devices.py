@@ -35,7 +35,7 @@ def plan_text(assignments: Iterable[Assignment]) -> str:
 def device_row(device: Device) -> dict[str, object]:
     """Give the device as a JSON object, by the names of the inventory file."""
     return {
-        "device": device.name,
+        "name": device.name,
         "host": device.host,
         "port": device.port,
         "transport": device.transport,

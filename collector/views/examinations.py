@@ -29,7 +29,7 @@ def examination_row(examination: Examination) -> dict[str, object]:
     """Give the device and its steps as a JSON object."""
     device = examination.device
     return {
-        "device": device.name,
+        "name": device.name,
         "host": device.host,
         "port": device.port,
         "platform": device.platform,
@@ -83,12 +83,12 @@ def _step_row(step: StepResult) -> dict[str, object]:
 
 def _fault_row(fault: Fault | None) -> dict[str, object]:
     if fault is None:
-        return {"class": None, "phase": None, "message": None, "next": None}
+        return {"class": None, "phase": None, "message": None, "hint": None}
     return {
         "class": fault.fault_class,
         "phase": fault.phase,
         "message": fault.message,
-        "next": fault.hint or None,
+        "hint": fault.hint or None,
     }
 
 

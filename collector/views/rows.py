@@ -1,9 +1,9 @@
 """Results for programs: one JSON object for each command output.
 
 Owns the names of the keys, and how objects are joined to an array or to lines. What the manifest
-has as well is called as there, but for the device's name: in the manifest, whose rows are devices,
-it is ``name``; in every view it is ``device``. An output that is not UTF-8 has U+FFFD for each byte
-that cannot be read, and its ``encoding`` says so; the stored file keeps the bytes.
+has as well is called as there: ``name`` is the device's, ``run_id`` a run's. An output that is not
+UTF-8 has U+FFFD for each byte that cannot be read, and its ``encoding`` says so; the stored file
+keeps the bytes.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def json_text(rows: Iterable[Mapping[str, object]], *, lines: bool) -> str:
 def rows(result: DeviceResult) -> Iterator[dict[str, object]]:
     """Give an object for each command asked; a device's own fault has one more, of no command."""
     device = {
-        "device": result.device.name,
+        "name": result.device.name,
         "host": result.device.host,
         "platform": result.device.platform,
         "started": utc(result.started),

@@ -38,7 +38,7 @@ async def killed(folder: Path, *arguments: str) -> None:
         "run", "-i", "lab.yaml", "-l", "r1,silent", "-f", "jsonl", *arguments, cwd=folder
     )
     assert process.stdout is not None
-    assert json.loads(await process.stdout.readline())["device"] == "r1"
+    assert json.loads(await process.stdout.readline())["name"] == "r1"
     process.kill()
     await ended(process)
 
@@ -57,7 +57,7 @@ async def test_a_killed_run_goes_on_in_its_folder(lab: Lab, tmp_path: Path) -> N
     assert (good.status, good.stdout) == (Exit.OK, b"1 run, 2 outputs: good\n")
     assert json.loads(listed.stdout)["state"] == "unfinished"
     assert end.status == Exit.SOME_FAILED
-    assert [json.loads(line)["device"] for line in end.stdout.splitlines()] == ["silent"]
+    assert [json.loads(line)["name"] for line in end.stdout.splitlines()] == ["silent"]
     assert end.stderr.splitlines()[0].endswith(" s: 1 ok, 1 failed")
     assert runs(tmp_path) == [run]
     assert statuses(run) == {"r1": "ok", "silent": "failed"}
@@ -197,7 +197,7 @@ async def test_damage_is_told_a_line_each(lab: Lab, tmp_path: Path) -> None:
     assert latest.status == everything.status == data.status == Exit.STORAGE
     assert lines(latest)[0] == f"missing: {second.name}/devices/r1/show_version.txt: no such file"
     assert lines(everything)[-1] == "2 runs, 8 outputs: 2 damaged, 1 foreign, 1 missing"
-    assert {(row["run"], row["kind"]) for row in json.loads(data.stdout)} == {
+    assert {(row["run_id"], row["kind"]) for row in json.loads(data.stdout)} == {
         (first.name, "damaged"),
         (first.name, "foreign"),
         (second.name, "damaged"),  # the same file: the second run had linked it

@@ -81,7 +81,7 @@ def steps(row: dict[str, Any]) -> list[str]:
 
 
 def rows(end: Ended) -> dict[str, dict[str, Any]]:
-    return {row["device"]: row for row in map(json.loads, end.stdout.splitlines())}
+    return {row["name"]: row for row in map(json.loads, end.stdout.splitlines())}
 
 
 async def test_each_device_is_told_up_to_the_step_that_fails(tmp_path: Path) -> None:
@@ -105,12 +105,12 @@ async def test_each_device_is_told_up_to_the_step_that_fails(tmp_path: Path) -> 
     for name, row in found.items():
         assert all(step["ok"] for step in row["steps"][:-1]), name
         assert ended_at[name]["ok"] == (row["status"] == "ok"), name
-        assert bool(ended_at[name]["next"]) != ended_at[name]["ok"], name
+        assert bool(ended_at[name]["hint"]) != ended_at[name]["ok"], name
     assert steps(found["good"]) == SSH_STEPS
     assert steps(found["t-good"]) == TELNET_STEPS
     assert steps(found["guarded"]) == SSH_STEPS[:7]
     assert steps(found["keyless"]) == ["resolve", "credentials"]
-    assert "set ssh_profile: legacy" in ended_at["outdated"]["next"]
+    assert "set ssh_profile: legacy" in ended_at["outdated"]["hint"]
     assert {name for name, row in found.items() if row["status"] == "ok"} == {"good", "t-good"}
     assert end.status == Exit.SOME_FAILED
     assert end.stderr.endswith("14 devices: 2 ok, 1 partial, 11 failed\n")

@@ -52,7 +52,7 @@ async def hostkeys(folder: Path, lab: Lab, *words: str) -> Ended:
 
 
 def rows(end: Ended) -> dict[str, dict[str, Any]]:
-    return {row["device"]: row for row in map(json.loads, end.stdout.splitlines())}
+    return {row["name"]: row for row in map(json.loads, end.stdout.splitlines())}
 
 
 async def test_keys_are_scanned_recorded_listed_and_forgotten(tmp_path: Path) -> None:
@@ -87,6 +87,26 @@ async def test_keys_are_scanned_recorded_listed_and_forgotten(tmp_path: Path) ->
         assert [each.name for each in path.parent.iterdir()] == ["known_hosts"]
         assert all(not lab.stats[name].logins for name in NAMES)
         assert all(not lab.stats[name].rejected_logins for name in NAMES)
+
+
+async def test_several_words_to_forget_are_one_list(tmp_path: Path) -> None:
+    path = tmp_path / "deep/known_hosts"
+    async with lab_of() as lab:
+        await hostkeys(tmp_path, lab, "scan", "--record", "-l", "r1,r2")
+        end = await hostkeys(tmp_path, lab, "forget", "r1", "r2", "-l", "r2")
+        assert "known_hosts: 1 line taken off for r2" in end.stderr
+        await hostkeys(tmp_path, lab, "scan", "--record", "-l", "r2")
+        end = await hostkeys(tmp_path, lab, "forget", "r*", "!r1", "!refusing")
+        assert "known_hosts: 1 line taken off for r2" in end.stderr, "not all but r1, too"
+        await hostkeys(tmp_path, lab, "scan", "--record", "-l", "r2")
+        end = await hostkeys(tmp_path, lab, "forget", "r1", "r2")
+        assert (end.status, end.stdout) == (Exit.OK, b"")
+        assert "known_hosts: 2 lines taken off for r1, r2" in end.stderr
+        assert path.read_text() == ""
+
+        end = await hostkeys(tmp_path, lab, "forget", "r1", "r3")
+        assert end.status == Exit.USAGE
+        assert "collector: 'r3': no device 'r3'" in end.stderr
 
 
 async def test_another_key_is_told_and_never_recorded(tmp_path: Path) -> None:

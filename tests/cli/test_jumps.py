@@ -109,8 +109,8 @@ async def test_a_jump_host_that_fails_is_told_as_such(tmp_path: Path) -> None:
     (row,) = json.loads(end.stdout)
     (step,) = row["steps"]
     assert (row["jump"], step["step"], step["ok"]) == (["edge"], "jump", False)
-    assert step["next"].startswith("see to jump host edge first: ")
-    assert "telnet" not in step["next"]
+    assert step["hint"].startswith("see to jump host edge first: ")
+    assert "telnet" not in step["hint"]
 
 
 async def test_the_lab_says_that_it_serves_no_jump_hosts(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_history_has_the_commits_of_a_device_and_the_runs_that_made_them(
     commits = git(tmp_path / "output", "log", "--format=%H", "--", "r1.cfg").splitlines()
     assert rows == [
         {
-            "device": "r1",
+            "name": "r1",
             "at": f"2024-03-0{number + 1}T07:00:01.000Z",
             "run_id": runs[number],
             "change": change,
@@ -302,7 +302,7 @@ def test_changes_are_those_of_all_devices_since_then(
 ) -> None:
     rows = data(say, "changes", "--since", "2024-01-01")
     told = [
-        (row["device"], row["run_id"], row["change"], row["added"], row["removed"]) for row in rows
+        (row["name"], row["run_id"], row["change"], row["added"], row["removed"]) for row in rows
     ]
     assert told == [
         ("r1", runs[3], "changed", 1, 1),
@@ -330,7 +330,7 @@ def test_changes_are_known_where_a_message_names_no_more(say: Say, tmp_path: Pat
 
     def words() -> dict[str, str]:
         rows = data(say, "changes", "--since", "2024-03-02T00:00Z")
-        return {row["device"]: row["change"] for row in rows}
+        return {row["name"]: row["change"] for row in rows}
 
     assert words() == {"d1": "changed", "d2": "odd"}
     # When it was collected counts, not when its commit was made once more, as a push may do.
@@ -384,7 +384,7 @@ def test_history_follows_a_file_that_was_moved(say: Say, tmp_path: Path) -> None
         "+++ b/ams/r1.cfg\t2025-04-05 07:00:01 +0000",
     ]
     assert data(say, "history", "ams/r1.cfg") == [
-        {**row, "device": "r1"} for row in data(say, "history", "r1")
+        {**row, "name": "r1"} for row in data(say, "history", "r1")
     ]
 
 
@@ -397,7 +397,7 @@ def test_a_device_of_several_files_is_one_device(say: Say, tmp_path: Path) -> No
         ran(output, day(number), {}, both, settings=settings, part=part)
 
     rows = data(say, "changes", "--since", "2024-01-01")
-    assert [(row["device"], row["files"]) for row in rows] == [
+    assert [(row["name"], row["files"]) for row in rows] == [
         ("r1", ["r1/show_b.txt"]),
         ("r1", ["r1/show_a.txt"]),
         ("r1", ["r1/show_a.txt", "r1/show_b.txt"]),
@@ -459,7 +459,7 @@ def test_stale_are_those_that_no_run_of_late_has_proved_good(
     [row] = map(json.loads, end.stdout.splitlines())
     age = row.pop("age_s")
     assert abs(age - (now - day(1)).total_seconds()) < 600
-    assert row == {"device": "r2", "last_good": "2024-03-02T07:00:00.000Z", "run_id": runs[1]}
+    assert row == {"name": "r2", "last_good": "2024-03-02T07:00:00.000Z", "run_id": runs[1]}
 
     for words in (["-l", "r1"], ["-l", "r1,r2", "--older", "5000w"]):
         end = say("stale", "--older", "36h", *words)

@@ -79,7 +79,7 @@ async def test_what_a_run_used_is_told_and_what_is_needed_no_more(tmp_path: Path
     await collect(tmp_path)
     end = await posture(tmp_path, "--format", "jsonl")
     assert (end.status, end.stderr) == (Exit.SOME_FAILED, "")
-    rows = {row["device"]: row for row in map(json.loads, end.stdout.splitlines())}
+    rows = {row["name"]: row for row in map(json.loads, end.stdout.splitlines())}
     assert {name: row["standing"] for name, row in rows.items()} == STANDINGS
     assert list(rows) == list(STANDINGS)
     assert rows["old"]["ssh_profile"] == "legacy"

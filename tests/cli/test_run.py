@@ -59,7 +59,7 @@ async def test_a_failure_is_one_short_block_on_standard_error(lab: Lab, tmp_path
     )  # fmt: skip
 
     assert end.status == Exit.SOME_FAILED
-    rows = {row["device"]: row for row in map(json.loads, end.stdout.splitlines())}
+    rows = {row["name"]: row for row in map(json.loads, end.stdout.splitlines())}
     assert rows["r1"]["output"] == lab.text("r1", "show clock")
     assert rows["refusing"]["class"] == "refused"
     totals, failure, hint, outputs = end.stderr.splitlines()
@@ -93,7 +93,7 @@ async def test_a_signal_ends_in_order(
     async with asyncio.timeout(5):
         end = await ended(process)
 
-    assert first["device"] == "r1"
+    assert first["name"] == "r1"
     assert end.status == exit_status
     assert f"interrupted by {number.name}" in end.stderr
     assert "Traceback" not in end.stderr
@@ -183,7 +183,7 @@ async def test_log_lines_can_be_json(lab: Lab, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in end.stderr.splitlines()]
     assert end.status == Exit.OK
     assert {row["level"] for row in rows} == {"info"}
-    assert rows[0]["run"].startswith("2")
+    assert rows[0]["run_id"].startswith("2")
 
 
 @pytest.mark.parametrize(("environ", "colours"), [({}, True), ({"NO_COLOR": "1"}, False)])

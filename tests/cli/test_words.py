@@ -152,7 +152,7 @@ def test_the_inventory_is_listed_as_data(capfd: Said) -> None:
     assert main(["inventory", "list", "-i", "lab.yaml", "--format", "jsonl"]) == Exit.OK
 
     rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [row["device"] for row in rows] == ["r1", "r2"]
+    assert [row["name"] for row in rows] == ["r1", "r2"]
 
 
 def test_a_dry_run_says_what_would_be_sent_to_whom_and_touches_no_secret(capfd: Said) -> None:
@@ -175,7 +175,7 @@ def test_a_dry_run_as_data(capfd: Said) -> None:
     assert main(words) == Exit.OK
 
     rows = json.loads(capfd.readouterr().out)
-    assert [(row["device"], row["commands"]) for row in rows] == [
+    assert [(row["name"], row["commands"]) for row in rows] == [
         ("r1", ["show clock"]),
         ("r2", ["show clock"]),
     ]

@@ -16,7 +16,7 @@ from support.program import ROOT
 
 pytestmark = pytest.mark.real
 
-COUNTED = ("device", "run_id", "added", "removed")
+COUNTED = ("name", "run_id", "added", "removed")
 CONFIGURATION = "show running-config"
 DESCRIPTION = "description uplink of r1 # not a prompt>"
 
@@ -112,7 +112,7 @@ def test_what_was_changed_on_a_router_is_told_again_later(
         ("r1", ids[2], 1, 0),
         ("r1", ids[1], 1, 1),
     ]
-    assert {row["device"] for row in changes[2:]} == {"r1", "r3"}
+    assert {row["name"] for row in changes[2:]} == {"r1", "r3"}
 
     newest = ask(tmp_path, "diff", "r1").decode()
     assert section(newest.splitlines()) == "router ospf"

@@ -45,7 +45,7 @@ def test_openssh_is_examined_step_by_step_and_each_credential_sent_once(
         check=False,
     )
 
-    found = {row["device"]: row for row in json.loads(ended.stdout)}
+    found = {row["name"]: row for row in json.loads(ended.stdout)}
     steps = {
         name: {step["step"]: step["detail"] or step["message"] for step in row["steps"]}
         for name, row in found.items()

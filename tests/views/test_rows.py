@@ -21,7 +21,7 @@ def test_an_object_has_the_names_of_the_manifest() -> None:
     (row,) = rows(answered("r1", show_version=b"IOS\n"))
 
     assert row == {
-        "device": "r1",
+        "name": "r1",
         "host": "127.0.0.1",
         "platform": "linux",
         "started": "2026-03-01T07:05:09.000Z",
