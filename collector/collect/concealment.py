@@ -121,11 +121,8 @@ class Concealment:
         )
 
     def _fault(self, fault: Fault | None, secrets: Passages) -> Fault | None:
-        return fault and replace(
-            fault,
-            message=self._line(fault.message, secrets),
-            hint=self._line(fault.hint, secrets),
-        )
+        """Conceal what a fault quotes; a hint quotes nobody."""
+        return fault and replace(fault, message=self._line(fault.message, secrets))
 
     def _line(self, text: str, secrets: Passages) -> str:
         """Conceal a line of our own: what it quotes of a device may be a line of that."""

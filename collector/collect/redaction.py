@@ -5,6 +5,11 @@ programmer's quotes), in UTF-8 or Latin-1, with control characters and line ends
 at either end of what was kept. Not found are hashes and encodings of a secret (base64, a router's
 "type 7"): these are the device's own, and its configuration is full of them. Refuses to touch whole
 outputs: what a device has in its configuration is what it was asked for.
+
+What came from outside is redacted, also within longer words; what is the program's own is not: a
+hint, which never quotes anybody, and the sentences in `OWN`. A word hidden in one of these would
+tell a reader who knows the sentence which word the secret is, and who does not would not understand
+it: "its server is <redacted>d" for the secret ``enable``.
 """
 
 from __future__ import annotations
@@ -27,6 +32,30 @@ _ESCAPE: Final = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=\\u)[0-9A-Fa-f]{4}|(?<=\\
 _SUB_DELIMITERS: Final = "/!$&'()*+,;=:@"  # which RFC 3986 leaves as they are in a path
 _BETWEEN: Final = re.compile(rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f])+")
 """What a terminal puts between two characters: escape sequences, backspaces, a wrapped line."""
+OWN: Final = (
+    "asks for the enable password no more",
+    "closed the connection before its greeting was over",
+    "closed the connection in phase",
+    "is not tried any more",
+    "it asks for a password, and the credential has none",
+    "it closed the session on the enable password",
+    "it rejected the enable password",
+    "its prompt still is that of the user mode",
+    "no prompt could be learned; the last line is",
+    "nothing came in phase",
+    "rejected the credential",
+    "the connection was refused",
+    "the device asks a question at login",
+    "the device closed the session",
+    "the device denied the command",
+    "the device did not enter the privileged mode",
+    "the enable secret",
+    "the host key has changed",
+    "the host name does not resolve",
+)
+"""Of the messages of devices that fail, what is in no way a device's: it stays as it is, but where
+it is the secret, all of it, or the secret goes on behind it."""
+_OWN: Final = re.compile("|".join(OWN).encode())
 
 
 class Redaction:
@@ -49,8 +78,10 @@ class Redaction:
         return f"Redaction({len(self._short) + len(self._long)} forms)"
 
     def __call__(self, seen: bytes) -> bytes:
-        """Hide whole secrets."""
-        return self._hidden(seen, cut=False)
+        """Hide whole secrets, but not in sentences of our own."""
+        own = [found.span() for found in _OWN.finditer(seen)]
+        spans = self._spans(seen, cut=False)
+        return self._cleaned(seen, [span for span in spans if not _within(span, own)])
 
     def text(self, text: str) -> str:
         """Hide whole secrets in a text of our own, which may quote a device."""
@@ -58,15 +89,18 @@ class Redaction:
 
     def evidence(self, seen: bytes) -> bytes:
         """Hide secrets, also what is left of one where the evidence begins or ends."""
-        return self._hidden(seen, cut=True)
+        return self._cleaned(seen, self._spans(seen, cut=True))
 
-    def _hidden(self, seen: bytes, *, cut: bool) -> bytes:
+    def _spans(self, seen: bytes, *, cut: bool) -> list[tuple[int, int]]:
         spans = [span for form in self._short for span in _found(form, seen)]
         plain, places = _plain(seen)
         in_plain = [span for form in self._long for span in _found(form, plain)]
         if cut:
             in_plain += (span for form in self._long for span in _cut(form, plain))
-        spans += ((places(start), places(end - 1) + 1) for start, end in in_plain)
+        return [*spans, *((places(start), places(end - 1) + 1) for start, end in in_plain)]
+
+    @staticmethod
+    def _cleaned(seen: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
         parts, done = [], 0
         for start, end in sorted(spans):
             if end > done:
@@ -76,7 +110,10 @@ class Redaction:
 
 
 def redacted(result: DeviceResult, redact: Redaction) -> DeviceResult:
-    """Take secrets out of a result's faults, notes and evidence; its good outputs stay whole."""
+    """Take secrets out of a result's faults, notes and evidence; its good outputs stay whole.
+
+    Hints stay as well: they are made of words of ours and names of the inventory alone.
+    """
     if result.fault is None and not any(_told(command) for command in result.commands):
         return result
     return replace(
@@ -109,6 +146,11 @@ def _forms(secret: str) -> Iterator[bytes]:
         yield text.encode(errors="surrogateescape")
         if not text.isascii():
             yield text.encode("latin-1", "replace")
+
+
+def _within(span: tuple[int, int], own: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether a place is a part of a sentence of ours; the whole of one is none."""
+    return any(start <= span[0] and span[1] <= end and span != (start, end) for start, end in own)
 
 
 def _plain(seen: bytes) -> tuple[bytes, Callable[[int], int]]:
@@ -151,11 +193,7 @@ def _told(command: CommandResult) -> bool:
 def _fault(fault: Fault | None, redact: Redaction) -> Fault | None:
     if fault is None:
         return None
-    return replace(
-        fault,
-        message=redact.text(fault.message),
-        hint=redact.text(fault.hint),
-    )
+    return replace(fault, message=redact.text(fault.message))
 
 
 def _command(command: CommandResult, redact: Redaction) -> CommandResult:

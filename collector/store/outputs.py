@@ -147,12 +147,13 @@ def _is_good(command: CommandResult) -> bool:
 
 
 def _session_log(result: DeviceResult, redact: Redact) -> bytes:
+    head = b"\n".join(_head_lines(result, redact))
     # Redacted before it is cut: a cut through a secret would leave a half that no rule knows.
-    head = redact("\n".join(_head_lines(result)).encode("utf-8", "backslashreplace"))
     return head + b"\n\n" + redact(_evidence(result))[-EVIDENCE_KEPT:]
 
 
-def _head_lines(result: DeviceResult) -> list[str]:
+def _head_lines(result: DeviceResult, redact: Redact) -> list[bytes]:
+    """Tell of the device; what may quote it is redacted, what is ours or the inventory's is not."""
     fault = result.fault
     known = {
         "device": result.device.name,
@@ -165,12 +166,17 @@ def _head_lines(result: DeviceResult) -> list[str]:
         "hint": fault.hint if fault else "",
         "time": utc(result.started + timedelta(seconds=result.duration)),
     }
-    lines = [f"{name}: {one_line(value)}" for name, value in known.items() if value]
+    lines = [_line(name, value) for name, value in known.items() if value]
+    lines = [redact(line) if line.startswith(b"message:") else line for line in lines]
     for command in result.commands:
         if command.fault:
             why = f"{command.fault.fault_class}: {command.fault.message}"
-            lines.append(one_line(f"command: {command.command}: {command.status}: {why}"))
+            lines.append(redact(_line("command", f"{command.command}: {command.status}: {why}")))
     return lines
+
+
+def _line(name: str, value: str) -> bytes:
+    return f"{name}: {one_line(value)}".encode("utf-8", "backslashreplace")
 
 
 def _evidence(result: DeviceResult) -> bytes:

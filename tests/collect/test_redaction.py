@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import outcomes
 
-from collector.collect.redaction import REDACTED, Redaction
+import collector
+from collector.collect.redaction import OWN, REDACTED, Redaction, redacted
+from collector.model import Fault, FaultClass, Phase, Status
 
 SECRET = "pä\"s's w%rd/1<&\\"
 HIDDEN = REDACTED.decode()
@@ -64,6 +69,57 @@ def test_what_is_short_is_hidden_as_it_stands_only() -> None:
 
 def test_without_secrets_nothing_is_hidden() -> None:
     assert Redaction([None, ""]).evidence(b"\x00\xffall") == b"\x00\xffall"
+
+
+WHOLE = "its server is enabled; check the credential's 'enable' secret"
+
+
+@pytest.mark.parametrize("secret", ["enable", "server", "able", "check", "in"])
+def test_a_hint_is_of_our_own_words_and_stays(secret: str) -> None:
+    fault = Fault(
+        fault_class=FaultClass.ENABLE,
+        phase=Phase.LOGIN,
+        message=f"said: re{secret}d",
+        hint=WHOLE,
+    )
+    hidden = redacted(outcomes.result("r1", status=Status.FAILED, why=fault), Redaction([secret]))
+    assert hidden.fault is not None
+    assert hidden.fault.hint == WHOLE
+    assert hidden.fault.message == f"said: re{HIDDEN}d", "in a longer word of others, too"
+
+
+def test_a_sentence_of_ours_stays_and_what_it_quotes_does_not() -> None:
+    hide = Redaction(["enable"])
+    own = "the device did not enter the privileged mode: it rejected the enable password"
+    assert hide.text(own) == own
+    assert hide.text(f"{own} enable") == f"{own} {HIDDEN}"
+    assert hide.text("the device denied the command: enable secret") == (
+        f"the device denied the command: {HIDDEN} secret"
+    )
+    assert hide.text("rejected the enable") == f"rejected the {HIDDEN}"
+    assert hide.evidence(b"it rejected the enable password") == (
+        b"it rejected the " + REDACTED + b" password"
+    )
+
+
+@pytest.mark.parametrize("sentence", OWN)
+def test_a_secret_that_is_a_sentence_or_goes_on_behind_it_is_hidden(sentence: str) -> None:
+    assert Redaction([sentence]).text(f"x {sentence} y") == f"x {HIDDEN} y"
+    longer = f"{sentence.rsplit(maxsplit=1)[-1]} y"
+    assert longer not in Redaction([longer]).text(f"x {sentence} y")
+
+
+def test_the_sentences_are_those_of_the_program() -> None:
+    """Each is a part of one string of the driver or the engine: nobody else says it for us."""
+    rooms = [Path(collector.__file__).parent / room for room in ("driver", "engine")]
+    said = [
+        node.value
+        for room in rooms
+        for file in room.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert not [own for own in OWN if not any(own in each for each in said)]
 
 
 @given(
