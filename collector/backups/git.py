@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from typing import IO, Final
 
 from collector.errors import StorageError
 from collector.log import one_line
+from collector.store.files import remedy
 
 GRACE: Final = 2.0  # seconds from SIGTERM, upon which git removes its locks, to SIGKILL
 
@@ -41,6 +43,8 @@ _DROPPED: Final = (
     *("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "GIT_ASKPASS", "GIT_QUARANTINE_PATH"),
 )
 _SAID_FIRST: Final = ("rejected] ", "fatal: ", "error: ")
+_FULL: Final = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+_ROOM: Final = 1 << 20  # bytes: with less git cannot be expected to work
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -101,7 +105,8 @@ class Git:
 
     def failed(self, command: str, answer: Answer) -> StorageError:
         """Say that a command failed, in one line."""
-        return StorageError(f"{self.folder}: git {command}: {answer.line}")
+        hint = f" ({remedy(_FULL)})" if _is_full(self.folder) else ""
+        return StorageError(f"{self.folder}: git {command}: {answer.line}{hint}")
 
     async def _started(
         self, words: tuple[str, ...], given: IO[bytes], out: IO[bytes], said: IO[bytes]
@@ -152,6 +157,15 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
         "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
         "SSH_ASKPASS_REQUIRE": "never",
     }
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether there is hardly room on a disk: git's own words seldom say that it is that."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_blocks > 0 and found.f_bavail * found.f_frsize < _ROOM
 
 
 def telling_line(said: str) -> str:

@@ -115,6 +115,8 @@ class Repository:
                 raise StorageError(f"{self.folder}: {what} is under way there: end or abort it")
         words = ("--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
         found = await self.git.ask("status", *words)
+        if found.status:  # a disk that is full: the index cannot be refreshed, and need not be
+            found = await self.git.ask("--no-optional-locks", "status", *words)
         state = _state(found.out)
         if found.status or not (state.head and state.branch):
             await self._refuse_a_broken_branch()
@@ -133,6 +135,9 @@ class Repository:
         journal = self.git_folder / "logs" / branch
         if not branch or not await asyncio.to_thread(_has_words, journal):
             return
+        commit = ("--quiet", "--verify", f"{branch}^{{commit}}")
+        if not (await self.git.ask("rev-parse", *commit)).status:
+            return  # it names one: what is wrong is something else
         raise StorageError(
             f"{self.folder}: its branch is broken: nothing is written to the history; write the "
             f"last commit of {journal} to {self.git_folder / branch}"
