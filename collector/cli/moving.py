@@ -43,7 +43,7 @@ def oxidized(
     output: OutputOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Read Oxidized's config and router.db, and go on with its git repository."""
+    """Read Oxidized's config and its list of nodes, and go on with its git repository."""
     from collector.inventory import read_oxidized
 
     _move_in(read_oxidized(path), inventory, output, config, history=not no_history)
@@ -52,7 +52,16 @@ def oxidized(
 @app.command("rancid")
 def rancid(
     path: PathArgument,
+    *,
     inventory: TargetOption = None,
+    cloginrc: Annotated[
+        Path | None,
+        typer.Option(
+            "--cloginrc",
+            metavar="FILE",
+            help="Who logs in, and how; else .cloginrc in PATH or in the two folders above it.",
+        ),
+    ] = None,
     no_history: NoHistoryOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
@@ -60,7 +69,7 @@ def rancid(
     """Read the router.db of RANCID's groups, and go on with its configs folders."""
     from collector.inventory import read_rancid
 
-    _move_in(read_rancid(path), inventory, output, config, history=not no_history)
+    _move_in(read_rancid(path, cloginrc), inventory, output, config, history=not no_history)
 
 
 def _move_in(

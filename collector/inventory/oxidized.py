@@ -1,7 +1,7 @@
-"""Oxidized's configuration and its ``router.db``, read as Oxidized reads them.
+"""Oxidized's configuration and its list of nodes, read as Oxidized reads them.
 
-Owns the source ``csv`` with its maps, who wins among row, group, model and the whole, and where a
-node's history is. Refuses to know what becomes of it.
+Owns who wins among row, group, model and the whole, and where a node's history is; the list itself
+is read in `oxidized_list`. Refuses to know what becomes of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,43 +17,34 @@ from typing import Any, Final
 from collector.document import parse_document
 from collector.errors import InputError
 from collector.inventory.foreign import Foreign, ForeignDevice, Login
+from collector.inventory.oxidized_list import KINDS, Row, read_text
 from collector.model import Transport
 
 _REGEXP: Final = re.compile(r"!ruby/regexp\s+/(.*)/[a-z]*\s*$", re.MULTILINE)
 _TAG: Final = re.compile(r"!ruby/\S+")
-_MAP: Final = {"name": 0, "model": 1}
 _HIGHEST_PORT: Final = 65535
 
 
 def read_oxidized(place: Path) -> Foreign:
     """Read Oxidized's folder, or the configuration in it; InputError with one line when it is none.
 
-    Only the source ``csv`` can be read: others are not files.
+    Only sources that are files can be read: ``csv``, ``jsonfile``, and ``sql`` of SQLite.
     """
     path = place / "config" if place.is_dir() else place
     config = _Config(data=_parsed(path), folder=path.parent)
     devices, remarks = [], []
-    for number, cells in config.rows():
+    for row in config.rows():
         try:
-            devices.append(config.device(cells))
+            devices.append(config.device(row))
         except (IndexError, ValueError):
-            remarks.append(f"{config.list_path()}:{number}: not read: expected name and model")
+            remarks.append(f"{row.place}: not read: expected name and model")
     return Foreign(collector="oxidized", devices=tuple(devices), remarks=tuple(remarks))
 
 
 def _parsed(path: Path) -> Mapping[str, Any]:
-    text = _text(path)
+    text = read_text(path)
     plain = _TAG.sub("", _REGEXP.sub(lambda match: json.dumps(match[1]), text))
     return parse_document(plain, str(path)).data
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: expected UTF-8") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +52,20 @@ class _Config:
     data: Mapping[str, Any]
     folder: Path
 
-    def list_path(self) -> Path:
+    def rows(self) -> Sequence[Row]:
         source = _part(self.data, "source")
-        kind = source.get("default", "csv")
-        if kind != "csv":
-            raise InputError(f"{self.folder}: source {kind}: expected csv: others are no files")
-        return self._place(str(_part(source, "csv").get("file", "router.db")))
+        kind = str(source.get("default", "csv"))
+        if kind not in KINDS:
+            raise InputError(
+                f"{self.folder}: source {kind}: expected {', '.join(KINDS)}: others are no files"
+            )
+        own = _part(source, kind)
+        if own.get("gpg") is True:
+            raise InputError(f"{self.folder}: source.{kind}.gpg: expected a list in clear")
+        return list(KINDS[kind](own, self._place))
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        path = self.list_path()
-        given = str(_part(self.data, "source", "csv").get("delimiter", ":"))
-        try:
-            delimiter = re.compile(given)
-        except re.error as error:
-            raise InputError(f"{self.folder}: source.csv.delimiter: {error}") from None
-        for number, line in enumerate(_text(path).splitlines(), start=1):
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield number, delimiter.split(line.strip())
-
-    def device(self, cells: Sequence[str]) -> ForeignDevice:
-        csv = _part(self.data, "source", "csv")
-        row = _cells(cells, csv.get("map") or _MAP)
-        variables = _cells(cells, csv.get("vars_map") or {})
+    def device(self, given: Row) -> ForeignDevice:
+        row, variables = given.keys, given.variables
         name = row["name"] if row.get("name") else ""
         if not name:
             raise ValueError("no name")
@@ -143,16 +126,6 @@ def _part(data: Any, *keys: str) -> Mapping[str, Any]:
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None
     return data if isinstance(data, Mapping) else {}
-
-
-def _cells(cells: Sequence[str], places: Mapping[str, Any]) -> dict[str, str]:
-    """Give the cells that are named; empty ones, and ``nil``, are none."""
-    found = {
-        key: cells[place].strip()
-        for key, place in places.items()
-        if isinstance(place, int) and place < len(cells)
-    }
-    return {key: text for key, text in found.items() if text not in {"", "nil"}}
 
 
 def _first(levels: Sequence[Mapping[str, Any]], key: str) -> object:

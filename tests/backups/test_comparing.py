@@ -212,6 +212,46 @@ def test_a_private_key_that_is_encrypted_anew_is_volatile_on_fortios() -> None:
     assert compare(text % b"MIIa\nb", text % b"MIIc\nd", rules) is Change.SECRET_ONLY
 
 
+# What is another text each time that FortiOS shows it, as its users told Oxidized in #1883 and #2513.
+ENCRYPTED_ANEW = """#config-version=FGT60F-7.2.5-FW-build1517-230606:opmode=0:vdom=0:user=backup
+#conf_file_ver={0}
+#private-encryption-key={0}
+config system global
+    set inter-controller-key ENC {0}==
+end
+config vpn certificate local
+    edit "Fortinet_SSL"
+        set password ENC {0}==
+        set private-key "-----BEGIN ENCRYPTED PRIVATE KEY-----
+{0}
+{0}
+-----END ENCRYPTED PRIVATE KEY-----"
+    next
+end
+config user local
+    edit "one"
+        set passwd ENC {0}
+        set passwd1 ENC {0}
+        set password2 ENC {0}
+        set auth-password-l1 ENC {0}
+        set auth-password-l2 ENC {0}
+        set passphrase ENC {0}
+        set proxy-password ENC {0}
+        set logon-password ENC {0}
+        set secondary-key ENC {0}
+    next
+end
+"""
+
+
+def test_what_fortios_encrypts_anew_is_no_change() -> None:
+    rules = Rules.of(PLATFORMS["fortinet_fortios"])
+    one, other = ENCRYPTED_ANEW.format("aB+/1").encode(), ENCRYPTED_ANEW.format("zY9/+0").encode()
+    assert compare(one, other, rules) is Change.VOLATILE_ONLY
+    for line in (b"opmode=0", b'edit "one"', b"set secondary-key ENC", b"Fortinet_SSL"):
+        assert compare(one, other.replace(line, line + b"x"), rules) is Change.CHANGED, line
+
+
 def test_of_a_users_own_expressions_those_of_generic_hold_everywhere() -> None:
     own = {
         "generic": {"volatile": [r"^! built by run (\d+)"]},

@@ -35,9 +35,7 @@ def on_a_small_disk(folder: Path, room: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "room", [0, 4, 24, 28, 40, 56]
-)  # KB, for files, for git, for neither
+@pytest.mark.parametrize("room", [0, 4, 24, 28, 40, 56])  # KB, for files, for git, for neither
 def test_a_disk_that_is_full_at_any_point(tmp_path: Path, room: int) -> None:
     first, full, after = on_a_small_disk(tmp_path, room * 1024)
     odd = {name for name in texts(1) if texts(1)[name] != texts(2)[name]}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.backups import backed_up, git, subjects
@@ -170,7 +174,17 @@ async def test_nothing_is_overwritten(theirs: Path, what: str, capfd: Said) -> N
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ("source: {default: http}", "expected csv"),
+        ("source: {default: http}", "expected csv, jsonfile, sql"),
+        ("source: {default: csv, csv: {gpg: true}}", "expected a list in clear"),
+        ("source: {default: jsonfile, jsonfile: {file: config}}", "expected JSON"),
+        (
+            "source: {default: jsonfile, jsonfile: {file: list.json, hosts_location: a.b}}",
+            "list of",
+        ),
+        ("source: {default: sql, sql: {adapter: mysql2}}", "expected sqlite"),
+        ("source: {default: sql, sql: {database: list.json, table: t}}", "not a database"),
+        ("source: {default: sql, sql: {database: nowhere.db, table: t}}", "nowhere.db"),
+        ("source: {default: sql, sql: {database: nowhere.db, table: 't; x'}}", "name of a table"),
         ("source: {csv: {delimiter: '('}}", "source.csv.delimiter"),
         ("- a list", "config"),
         ("source: {csv: {file: nowhere.db}}", "nowhere.db"),
@@ -180,12 +194,138 @@ async def test_what_cannot_be_read_is_told_in_a_line(
     theirs: Path, broken: str, says: str, capfd: Said
 ) -> None:
     (theirs / "config").write_text(broken)
+    (theirs / "list.json").write_text('{"a": {"c": 1}}')
     assert await run_main("import", "oxidized", str(theirs)) == Exit.USAGE
     err = capfd.readouterr().err
     assert err.startswith("collector: ")
     assert err.count("\n") == 1
     assert says in err
     assert not Path("inventory").exists()
+
+
+NODES: list[dict[str, Any]] = [
+    {"at": {"ip": ["127.0.0.1"]}, "name": "r1", "os": "cisco", "site": "core", "port": 2201},
+    {"at": {"ip": ["127.0.0.2"]}, "name": "r2", "os": "eos", "who": "edge", "secret": "s3cret"},
+    {"at": {"ip": []}, "name": "r3", "os": "nil", "site": None},
+    {},
+    {"os": "ios"},
+]
+MAPS = (
+    "map: {name: name, ip: %s, model: os, group: site, username: who, password: secret}\n"
+    "    vars_map: {ssh_port: port}\n"
+)
+
+
+def listed(folder: Path, kind: str) -> None:
+    """Write the nodes as such a source has them, and a configuration that names it."""
+    settings = {
+        "jsonfile": "file: /elsewhere/nodes.json\n    hosts_location: data.nodes\n",
+        "sql": "adapter: sqlite\n    database: nodes.db\n    table: nodes\n",
+        "query": "adapter: sqlite\n    database: nodes.db\n    query: SELECT * FROM nodes\n",
+    }
+    source = kind.replace("query", "sql")
+    maps = MAPS % ("'at.ip[0]'" if kind == "jsonfile" else "ip")
+    (folder / "config").write_text(
+        "username: collect\npassword: s3cret-of-all\nmodel: junos\nmodel_map: {cisco: ios}\n"
+        f"source:\n  default: {source}\n  {source}:\n    {settings[kind]}    {maps}"
+    )
+    (folder / "nodes.json").write_text(json.dumps({"data": {"nodes": NODES}}))
+    with closing(sqlite3.connect(folder / "nodes.db")) as database:
+        database.execute("CREATE TABLE nodes (name, ip, os, site, who, secret, port)")
+        for node in filter(None, NODES):
+            ip = (node.get("at", {}).get("ip") or [None])[0]
+            cells = [node.get(key) for key in ("name", "os", "site", "who", "secret", "port")]
+            row = (cells[0], ip, *cells[1:])
+            database.execute("INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+
+
+@pytest.mark.parametrize("kind", ["jsonfile", "sql", "query"])
+async def test_other_lists_of_oxidized(tmp_path: Path, kind: str, capfd: Said) -> None:
+    listed(tmp_path, kind)
+    before = (tmp_path / "nodes.db").read_bytes()
+
+    assert await run_main("import", "oxidized", ".", "--no-history") == Exit.OK
+
+    out, err = capfd.readouterr()
+    assert out.splitlines() == [
+        "inventory/oxidized.yaml: 3 devices",
+        "set: OXIDIZED_PASSWORD OXIDIZED_2_PASSWORD",
+    ]
+    assert err.count("\n") == 1
+    assert err.endswith("not read: expected name and model\n")
+    path = Path("inventory/oxidized.yaml")
+    assert "s3cret" not in path.read_text()
+    inventory = load_inventory(path)
+    assert [
+        (each.name, each.host, each.platform, each.groups, each.port, each.credential)
+        for each in inventory.devices
+    ] == [
+        ("r1", "127.0.0.1", "cisco_ios", ("core",), 2201, "oxidized"),
+        ("r2", "127.0.0.2", "arista_eos", (), 22, "oxidized-2"),
+        ("r3", "r3", "juniper_junos", (), 22, "oxidized"),
+    ]
+    assert inventory.credentials["oxidized-2"].username == "edge"
+    assert (tmp_path / "nodes.db").read_bytes() == before
+
+
+async def test_a_query_of_oxidized_changes_nothing(tmp_path: Path, capfd: Said) -> None:
+    listed(tmp_path, "query")
+    config = (tmp_path / "config").read_text()
+    (tmp_path / "config").write_text(config.replace("SELECT * FROM nodes", "DELETE FROM nodes"))
+    before = (tmp_path / "nodes.db").read_bytes()
+    assert await run_main("import", "oxidized", ".") == Exit.USAGE
+    assert "readonly" in capfd.readouterr().err
+    assert (tmp_path / "nodes.db").read_bytes() == before
+
+
+CLOGINRC = r"""# who logs in
+add user r1 {netops}
+add user r2.* {edge\ user}
+add user * backup
+add password r2.* {s3cret\}2} {s3cret enable}
+add autoenable r3 1
+add password * {s3cret} {s3cret-enable}
+add method r1 {ssh:2201} {telnet}
+add method r2.* {rsh} {telnet}
+add sshcmd * {ssh}
+add user * $env(USER)
+include {others}
+"""
+
+
+@pytest.mark.parametrize("place", ["", "ams", "elsewhere"])
+async def test_logins_of_rancid(tmp_path: Path, place: str, capfd: Said) -> None:
+    group = tmp_path / "rancid" / "ams"
+    (group / "configs").mkdir(parents=True)
+    (group / "router.db").write_text("R1;cisco;up\nr2.net;juniper;up\nr3;arista;up\n")
+    (tmp_path / "elsewhere").mkdir()
+    file = (tmp_path if place == "elsewhere" else tmp_path / "rancid") / place / ".cloginrc"
+    file.write_text(CLOGINRC)
+    given = ["--cloginrc", str(file)] if place == "elsewhere" else []
+
+    words = ("import", "rancid", str(group), "--no-history", *given)
+    assert await run_main(*words) == Exit.OK
+
+    out, err = capfd.readouterr()
+    assert out.splitlines() == [
+        "inventory/rancid.yaml: 3 devices",
+        "set: RANCID_PASSWORD RANCID_ENABLE RANCID_2_PASSWORD RANCID_2_ENABLE RANCID_3_PASSWORD",
+    ]
+    assert err.splitlines() == [
+        f"collector: {file}:11: not read: expected words alone: add, what, for whom",
+        f"collector: {file}:12: not followed: include; its logins are not known",
+    ]
+    assert "s3cret" not in Path("inventory/rancid.yaml").read_text() + out + err
+    inventory = load_inventory("inventory/rancid.yaml")
+    assert [
+        (each.name, each.transport, each.port, inventory.credentials[each.credential].username)
+        for each in inventory.devices
+    ] == [
+        ("r1", Transport.SSH, 2201, "netops"),
+        ("r2.net", Transport.TELNET, 23, "edge user"),
+        ("r3", Transport.SSH, 22, "backup"),
+    ]
 
 
 @pytest.mark.parametrize("kept_in", ["git", "cvs"])
