@@ -212,7 +212,7 @@ def test_a_private_key_that_is_encrypted_anew_is_volatile_on_fortios() -> None:
     assert compare(text % b"MIIa\nb", text % b"MIIc\nd", rules) is Change.SECRET_ONLY
 
 
-# What is another text each time that FortiOS shows it, as its users told Oxidized in #1883 and #2513.
+# What is another text each time FortiOS shows it, as its users told Oxidized in #1883 and #2513.
 ENCRYPTED_ANEW = """#config-version=FGT60F-7.2.5-FW-build1517-230606:opmode=0:vdom=0:user=backup
 #conf_file_ver={0}
 #private-encryption-key={0}
