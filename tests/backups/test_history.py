@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,35 @@ async def test_a_hook_may_refuse_and_the_next_run_commits(tmp_path: Path) -> Non
     assert (changes, commit) == ({"r1": Change.UNCHANGED}, "")
     assert subjects(tmp_path) == ["Backup: 1 changed", "Backup: 2 new"]
     assert git(tmp_path, "log", "-1", "--format=%(trailers:key=Run-Id,valueonly)") == "run-2"
+
+
+def signing_key(folder: Path) -> Path:
+    key = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
+
+
+async def test_commits_are_signed_where_its_user_says_so(tmp_path: Path) -> None:
+    output, key = tmp_path / "output", signing_key(tmp_path)
+    await backed_up(output, ONE)
+    (tmp_path / "signers").write_text(f"noc@example.net {key.with_suffix('.pub').read_text()}")
+    for name, value in {
+        "gpg.format": "ssh",
+        "gpg.ssh.allowedSignersFile": str(tmp_path / "signers"),
+        "user.signingKey": str(tmp_path / "absent"),
+        "commit.gpgSign": "true",
+    }.items():
+        git(output, "config", name, value)
+    second = {"r1": "hostname second\n"}
+    with pytest.raises(StorageError, match="git commit: ") as told:
+        await backed_up(output, second, run="run-2")
+    assert "\n" not in str(told.value)
+    assert len(subjects(output)) == 1
+
+    git(output, "config", "user.signingKey", str(key))
+    await backed_up(output, second, run="run-3")
+    assert git(output, "log", "-1", "--format=%G? %GS") == "G noc@example.net"
+    assert git(output, "show", "HEAD:r1.cfg") == "hostname second"
 
 
 async def test_a_hook_that_leaves_a_program_behind_holds_nothing_up(tmp_path: Path) -> None:
