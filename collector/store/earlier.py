@@ -63,7 +63,10 @@ class EarlierRuns:
     def _known(self) -> Mapping[str, LastGood]:
         with self._reading:
             if self._good is None:
-                self._good = last_good(self._output)
+                try:
+                    self._good = last_good(self._output)
+                except OSError:  # as below: then there is one copy more
+                    self._good = {}
             return self._good
 
 
