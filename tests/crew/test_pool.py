@@ -317,7 +317,7 @@ async def test_lines_of_the_log_come_from_all_processes(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in end.stderr.splitlines() if line.startswith("{")]
     said = [row for row in rows if row["logger"] == "collector.crew.member"]
     assert len({row["message"] for row in said}) == 2
-    assert {row["run"] for row in said} == {rows[0]["run"]}
+    assert {row["run_id"] for row in said} == {rows[0]["run_id"]}
 
 
 async def test_a_script_without_a_guard_visits_once(tmp_path: Path) -> None:
