@@ -279,27 +279,35 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def leaves() -> Mapping[Loc, Mapping[str, Any]]:
-    """Return the schema of every key that holds a single value: those that a variable can set."""
-    top = schema()["properties"]
-    sections: dict[Loc, type[Closed]] = {
-        ("limits",): _LimitKeys,
-        ("timeouts",): _TimeoutKeys,
-        ("retries",): _RetryKeys,
-        ("retention",): _RetentionKeys,
-        ("backups",): _BackupKeys,
-        ("backups", "push"): _PushKeys,
-    }
+def leaves() -> tuple[Loc, ...]:
+    """Name every key that holds a single value: those that a variable can set."""
     lists = {("hooks",), ("summary_files",)}
-    unset = {*sections, *lists, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
-    leaves: dict[Loc, Mapping[str, Any]] = {
-        (key,): part for key, part in top.items() if (key,) not in unset
-    }
-    for section, keys in sections.items():
-        for key, part in keys.model_json_schema()["properties"].items():
-            if (*section, key) not in unset:
-                leaves[*section, key] = part
-    return leaves
+    unset = {*_SECTIONS, *lists, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
+    named: dict[Loc, type[Closed]] = {(): Keys, **_SECTIONS}
+    found = [(*loc, key) for loc, keys in named.items() for key in keys.model_fields]
+    return tuple(loc for loc in found if loc not in unset)
+
+
+def kind_of(loc: Loc) -> object:
+    """Name the JSON type of a key that holds a single value; None for any other key.
+
+    Made when a value from outside the file has to be typed: the schemas take longer than all that
+    is checked with them.
+    """
+    if loc not in leaves():
+        return None
+    keys = _SECTIONS.get(loc[:-1], Keys)
+    return keys.model_json_schema()["properties"][loc[-1]].get("type")
+
+
+_SECTIONS: Final[Mapping[Loc, type[Closed]]] = {
+    ("limits",): _LimitKeys,
+    ("timeouts",): _TimeoutKeys,
+    ("retries",): _RetryKeys,
+    ("retention",): _RetentionKeys,
+    ("backups",): _BackupKeys,
+    ("backups", "push"): _PushKeys,
+}
 
 
 def _secret(given: str | SourceKeys | None) -> str | Mapping[str, Any] | None:
