@@ -11,6 +11,7 @@ import os
 import platform
 import resource
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -43,6 +44,20 @@ def processes(wanted: int | None, devices: int) -> int:
     if wanted is not None:
         return wanted
     return 1 if devices < WORTH_PROCESSES else len(os.sched_getaffinity(0))
+
+
+def load_ahead() -> None:
+    """Begin to load what talks to devices, in a thread, while it is found out whom to ask.
+
+    asyncssh looks for libraries of the system by programs that it waits for: the compiler, where
+    there is one. An end meanwhile waits for the thread: half a library cannot be left.
+    """
+
+    def load() -> None:
+        with contextlib.suppress(Exception):  # whoever needs it imports it again, and is told
+            import collector.driver  # noqa: F401
+
+    threading.Thread(target=load, name="loading").start()
 
 
 def settle_memory() -> None:
