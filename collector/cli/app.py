@@ -7,6 +7,7 @@ command needs is imported when it runs, so ``--help`` answers at once.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from collections.abc import Sequence
 from typing import Annotated
@@ -50,6 +51,7 @@ commands.register(app)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with those arguments (``sys.argv`` when None); gives the exit status."""
     plug_closed()
+    collects_garbage = gc.isenabled()
     try:
         command = typer.main.get_command(app)
         status = command.main(args=argv, prog_name="collector", standalone_mode=False)
@@ -61,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("COLLECTOR_DEBUG"):
             raise
         return _tell(_first(error))
+    finally:
+        if collects_garbage:  # a command may have ended before it enabled that again
+            gc.enable()
     return int(status or Exit.OK)
 
 

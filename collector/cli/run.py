@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shlex
 import sys
 from collections.abc import Sequence
@@ -177,6 +178,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     ] = False,
 ) -> int:
     """Log in to every device at once, run commands, store every output."""
+    gc.disable()  # until `settle_memory`: what is loaded stays, and is looked through in vain
     given = {
         "--command": command,
         "--job": job,
