@@ -48,7 +48,7 @@ def _byte_expression(text: str, info: ValidationInfo) -> str:
 Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
 Passage = Annotated[str, StringConstraints(min_length=1), AfterValidator(_byte_expression)]
 
-_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class EnableEntry(BaseModel):

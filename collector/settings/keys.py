@@ -181,7 +181,7 @@ class _BackupKeys(Closed):
     timeout: Seconds = Field(
         BACKUPS.timeout, description="seconds for one git command, hooks and network included"
     )
-    push: Annotated[_PushKeys, Section] = _PushKeys()
+    push: Annotated[_PushKeys, Section] = _PushKeys.model_construct()
     fingerprint_key: Secret = Field(
         None, description="the key of fingerprints: a text with ${VAR}, or the source of a secret"
     )
@@ -236,9 +236,9 @@ class Keys(Closed):
     inventory: Word = Field("inventory/lab.yaml", description="the inventory file")
     output: Word = Field("output", description="the folder that runs are stored in")
     job: Word = Field("backup", description="the job of a run that names none")
-    limits: Annotated[_LimitKeys, Section] = _LimitKeys()
-    timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys()
-    retries: Annotated[_RetryKeys, Section] = _RetryKeys()
+    limits: Annotated[_LimitKeys, Section] = _LimitKeys.model_construct()
+    timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys.model_construct()
+    retries: Annotated[_RetryKeys, Section] = _RetryKeys.model_construct()
     processes: _Processes = Field(
         1, description="processes that visit devices; auto: one for each core of the machine"
     )
@@ -253,7 +253,7 @@ class Keys(Closed):
     platforms: Annotated[dict[str, dict[str, Any]], Section] = Field(
         {}, description="platforms of your own"
     )
-    backups: Annotated[_BackupKeys, Section] = _BackupKeys()
+    backups: Annotated[_BackupKeys, Section] = _BackupKeys.model_construct()
     hooks: Annotated[list[_HookKeys], BeforeValidator(list_or_nothing)] = Field(
         [], description="who is told of what a run has found"
     )
@@ -263,7 +263,7 @@ class Keys(Closed):
     metrics_file: str = Field(
         "", description="written at the end of a job, for Prometheus; empty: none"
     )
-    retention: Annotated[_RetentionKeys, Section] = _RetentionKeys()
+    retention: Annotated[_RetentionKeys, Section] = _RetentionKeys.model_construct()
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
     )
