@@ -64,8 +64,8 @@ def settle_memory() -> None:
     """Load what a run needs, and take it out of the garbage collector's sight.
 
     For a program that does a run and ends: a full collection looked through all that the libraries
-    have loaded, and held up the loop for 30 to 50 ms each time. Such a program may have disabled the
-    collector of garbage until now.
+    have loaded, and held up the loop for 30 to 50 ms each time. Such a program
+    may have disabled the collection until now.
     """
     import collector.driver
     import collector.engine
