@@ -14,57 +14,49 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from collector.collect import (
-    Observer,
-    Plan,
-    RunOutcome,
-    collect,
-    execute,
-    prepare,
-    repeat,
-    resume,
-    run,
-)
-from collector.errors import (
-    CollectorError,
-    DeviceError,
-    Exit,
-    InputError,
-    LockedError,
-    SelectionError,
-    StorageError,
-)
-from collector.model import (
-    Algorithms,
-    Assignment,
-    Change,
-    CommandResult,
-    CommandStatus,
-    Device,
-    DeviceResult,
-    Fault,
-    FaultClass,
-    HostKeys,
-    Jump,
-    Limits,
-    Phase,
-    Proof,
-    ProofLevel,
-    Retries,
-    SshProfile,
-    Status,
-    Timeouts,
-    Tolerance,
-    Transport,
-)
-
 if TYPE_CHECKING:
+    from collector.collect import Observer, Plan, RunOutcome, execute, prepare, repeat, resume
     from collector.collect.posture import Posture, posture
+    from collector.collect.run import collect, run
     from collector.credentials import Credential, Credentials, CredentialSpec
     from collector.engine import Connector, Session
+    from collector.errors import (
+        CollectorError,
+        DeviceError,
+        Exit,
+        InputError,
+        LockedError,
+        SelectionError,
+        StorageError,
+    )
     from collector.inventory import Inventory, find_inventory, load_inventory, select
+    from collector.model import (
+        Algorithms,
+        Assignment,
+        Change,
+        CommandResult,
+        CommandStatus,
+        Device,
+        DeviceResult,
+        Fault,
+        FaultClass,
+        HostKeys,
+        Jump,
+        Limits,
+        Phase,
+        Proof,
+        ProofLevel,
+        Retries,
+        SshProfile,
+        Status,
+        Timeouts,
+        Tolerance,
+        Transport,
+    )
     from collector.platforms import Platform, load_platforms
     from collector.settings import Backups, Job, Push, Settings, load_settings
     from collector.store import (
@@ -158,6 +150,42 @@ __all__ = [
 
 # Imported when first asked for: `collector --help` and a script's own start stay quick.
 _HOMES = {
+    "Observer": "collector.collect",
+    "Plan": "collector.collect",
+    "RunOutcome": "collector.collect",
+    "execute": "collector.collect",
+    "prepare": "collector.collect",
+    "repeat": "collector.collect",
+    "resume": "collector.collect",
+    "run": "collector.collect",
+    "CollectorError": "collector.errors",
+    "DeviceError": "collector.errors",
+    "Exit": "collector.errors",
+    "InputError": "collector.errors",
+    "LockedError": "collector.errors",
+    "SelectionError": "collector.errors",
+    "StorageError": "collector.errors",
+    "Algorithms": "collector.model",
+    "Assignment": "collector.model",
+    "Change": "collector.model",
+    "CommandResult": "collector.model",
+    "CommandStatus": "collector.model",
+    "Device": "collector.model",
+    "DeviceResult": "collector.model",
+    "Fault": "collector.model",
+    "FaultClass": "collector.model",
+    "HostKeys": "collector.model",
+    "Jump": "collector.model",
+    "Limits": "collector.model",
+    "Phase": "collector.model",
+    "Proof": "collector.model",
+    "ProofLevel": "collector.model",
+    "Retries": "collector.model",
+    "SshProfile": "collector.model",
+    "Status": "collector.model",
+    "Timeouts": "collector.model",
+    "Tolerance": "collector.model",
+    "Transport": "collector.model",
     "Credential": "collector.credentials",
     "Credentials": "collector.credentials",
     "CredentialSpec": "collector.credentials",
@@ -188,6 +216,25 @@ _HOMES = {
     "read_journal": "collector.store",
     "read_manifest": "collector.store",
 }
+
+
+class _Package(ModuleType):
+    """This module, whose ``collect`` is the function, though there is a room of that name, too.
+
+    Python sets a package's attribute to each module below it that has been imported.
+    """
+
+    @property
+    def collect(self) -> object:
+        return importlib.import_module("collector.collect.run").collect
+
+    @collect.setter
+    def collect(self, value: object) -> None:
+        if not isinstance(value, ModuleType):
+            raise AttributeError("collect cannot be set")  # noqa: TRY004 - as of any property
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

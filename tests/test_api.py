@@ -56,9 +56,27 @@ def python(code: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def test_collect_is_the_function_whatever_is_imported_first() -> None:
-    code = "import collector.collect.run; from collector import collect; print(callable(collect))"
-    assert python(code) == "True\n"
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import collector.collect.plan",
+        "import collector.collect; collector.collect",
+        "from collector.collect.run import execute",
+        "from collector import run",
+        "from collector.collect import collect",
+    ],
+)
+def test_collect_is_the_function_whatever_is_imported_first(first: str) -> None:
+    code = (
+        f"{first}\nimport collector; from collector import collect\nfrom inspect import *\n"
+        "print(isasyncgenfunction(collect), collector.collect is collect)"
+    )
+    assert python(code) == "True True\n"
+
+
+def test_a_module_of_the_room_named_as_the_function_can_be_imported() -> None:
+    code = "import collector.collect.plan; from collector.collect.plan import Plan; print(Plan)"
+    assert python(code) == "<class 'collector.collect.plan.Plan'>\n"
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,14 @@ command needs is imported when it runs, so ``--help`` answers at once.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from collector.cli import (
-    doctor,
-    hostkeys,
-    inventory,
-    lab,
-    looking_back,
-    moving,
-    platforms,
-    prune,
-    report,
-    run,
-    schema,
-    stale,
-    stored,
-    verify,
-)
+from collector.cli import commands
 from collector.cli.streams import plug_closed, standard_output, tell
 from collector.cli.usage import usage_problem
 from collector.errors import CollectorError, Exit, InputError
@@ -53,33 +39,19 @@ holds the output folder, 129/130/143 interrupted."""
 
 app = typer.Typer(
     name="collector",
+    cls=commands.LateGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXAMPLES,
 )
-app.command("run", epilog=run.EXAMPLES)(run.run)
-app.command("runs")(stored.runs)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
-app.command("history", epilog=looking_back.HISTORY)(looking_back.history)
-app.command("diff", epilog=looking_back.DIFF)(looking_back.diff)
-app.command("show", epilog=looking_back.SHOW)(looking_back.show)
-app.command("changes", epilog=looking_back.CHANGES)(looking_back.changes)
-app.command("stale", epilog=stale.EXAMPLES)(stale.stale)
-app.command("prune", epilog=prune.EXAMPLES)(prune.prune)
-app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
-app.command("lab")(lab.lab)
-app.add_typer(moving.app, name="import")
-app.add_typer(inventory.app, name="inventory")
-app.add_typer(hostkeys.app, name="hostkeys")
-app.add_typer(report.app, name="report")
-app.add_typer(schema.app, name="schema")
-app.command("platforms")(platforms.platforms)
+commands.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program with those arguments (``sys.argv`` when None); gives the exit status."""
     plug_closed()
+    collects_garbage = gc.isenabled()
     try:
         command = typer.main.get_command(app)
         status = command.main(args=argv, prog_name="collector", standalone_mode=False)
@@ -91,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("COLLECTOR_DEBUG"):
             raise
         return _tell(_first(error))
+    finally:
+        if collects_garbage:  # a command may have ended before it enabled that again
+            gc.enable()
     return int(status or Exit.OK)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shlex
 import sys
 from collections.abc import Sequence
@@ -177,6 +178,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
     ] = False,
 ) -> int:
     """Log in to every device at once, run commands, store every output."""
+    gc.disable()  # until `settle_memory`: what is loaded stays, and is looked through in vain
     given = {
         "--command": command,
         "--job": job,
@@ -202,6 +204,8 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--metrics-file": ("metrics_file", metrics_file),
     }
     settings = settings_of(config, flags)
+    if not dry_run:
+        _load_ahead()
     if resume or failed_of:
         plan = _plan_again(
             settings,
@@ -232,6 +236,12 @@ def run(  # noqa: PLR0913 - a parameter is a flag
 def _check_one(flags: Sequence[str]) -> None:
     if len(flags) > 1:
         raise InputError(f"{' and '.join(flags)}: expected one of them, found {len(flags)}")
+
+
+def _load_ahead() -> None:
+    from collector.collect import load_ahead
+
+    load_ahead()
 
 
 def _plan(

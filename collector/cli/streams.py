@@ -6,7 +6,6 @@ is written. Nothing is buffered here, so a writer stuck on a pipe holds no lock 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -43,6 +42,8 @@ class DataStream:
 
 async def in_thread(work: Callable[[], None]) -> None:
     """Run what may block for ever in a thread that the end of the program does not wait for."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 

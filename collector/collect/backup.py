@@ -53,6 +53,7 @@ class Backup:
         self._parts: dict[str, Part] = {}
         self._changed: list[Device] = []
         self._plan: Plan | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -61,20 +62,26 @@ class Backup:
     ) -> AsyncIterator[Backup]:
         """Open the history where the plan is a backup; a line, not an error, when it cannot be.
 
-        What a run keeps raw, in its own folder only, is concealed here on its way to the history.
+        It is opened while the first devices are dialled, for git takes its time. What a run keeps
+        raw, in its own folder only, is concealed here on its way to the history.
         """
         backup = cls(writer, conceal)
         backup._plan = plan
         if plan.kept:
-            await backup._open(plan, ending)
+            # In no group: a generator must not hold one open across its yield, and this owns it.
+            backup._opening = asyncio.create_task(backup._open(plan, ending))
         try:
             yield backup
         finally:
+            if backup._opening is not None:
+                backup._opening.cancel()
+                await asyncio.wait([backup._opening])
             if backup._history is not None:
                 backup._history.close()
 
     async def write(self, result: DeviceResult) -> DeviceResult:
         """Keep a device's backup, then store its result; give it back as it was recorded."""
+        await self._opened()
         part = self._parts.get(result.device.platform)
         if self._history is not None and part is not None:
             seen = await self._conceal.shown(result)
@@ -86,6 +93,7 @@ class Backup:
 
     async def commit(self, tally: Tally, ending: Ending, *, with_edits: bool = False) -> None:
         """Commit what has changed, and push it; never raises for what goes wrong."""
+        await self._opened()
         history = self._history
         if history is None:
             return
@@ -156,6 +164,12 @@ class Backup:
         if self.made:  # it may have been put on top of others, whether or not the push went well
             with contextlib.suppress(StorageError):
                 self.made = await history.head() or self.made
+
+    async def _opened(self) -> None:
+        """Wait until the history is open, or known not to be; many may wait at once."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+            self._opening.result()
 
     async def _open(self, plan: Plan, ending: Ending) -> None:
         from collector.backups import History, Part, Rules

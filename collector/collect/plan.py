@@ -224,10 +224,12 @@ def kept_parts(
     if work is None or not work.backup or not settings.backups.enabled:
         return {}
     asked = {one.device.platform: one.commands for one in assignments}
+    names = asked.keys() | {device.platform for device in devices}
+    used = {name: platforms[name] for name in names}  # to make all of them takes half a second
     if work.commands == "backup":
-        parts = {name: each.backup for name, each in platforms.items()}
+        parts = {name: each.backup for name, each in used.items()}
     else:
-        parts = {name: plan(work.commands, each) for name, each in platforms.items()} | asked
+        parts = {name: plan(work.commands, each) for name, each in used.items()} | asked
     owned = ((device, parts[device.platform]) for device in devices)
     if problem := shared_paths(settings.backups.path, (each for each in owned if each[1])):
         raise InputError(f"backups.path: {problem}")

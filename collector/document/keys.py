@@ -26,9 +26,13 @@ _TIMEOUTS: Final = Timeouts()
 
 
 class Closed(BaseModel):
-    """A section of a file: no key but its own; no value is shown in a problem, it may be secret."""
+    """A section of a file: no key but its own; no value is shown in a problem, it may be secret.
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    What checks it is built when it is first used: that of a file then holds those of its sections,
+    which are never used by themselves. For the same sake a default is made by `model_construct`.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 def _section(value: object) -> object:

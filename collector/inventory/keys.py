@@ -41,7 +41,7 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 # stand in for it; those that could be changed have a factory, as pydantic copies them otherwise,
 # which took half the time of 10,000 devices.
 
-_NO_TIMEOUTS = TimeoutKeys()
+_NO_TIMEOUTS = TimeoutKeys.model_construct()
 
 
 class SharedKeys(Closed):
@@ -102,7 +102,7 @@ class CredentialKeys(Closed):
 class InventoryKeys(Closed):
     """The whole file."""
 
-    defaults: Annotated[DefaultKeys, Section] = DefaultKeys()
+    defaults: Annotated[DefaultKeys, Section] = DefaultKeys.model_construct()
     credentials: Annotated[dict[str, CredentialKeys], Section] = Field({})
     jumps: Annotated[dict[str, Annotated[JumpKeys, Section]], Section] = Field({})
     groups: Annotated[dict[str, Annotated[SharedKeys, Section]], Section] = Field({})

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from collector.document import Complaint, Document, complaints, load_document, near
 from collector.errors import InputError
-from collector.platforms.entry import Entry, compile_entry, merge
+from collector.platforms.entry import SHIPPED, Entry, compile_entry, merge
 from collector.platforms.model import Platform
 
 GENERIC: Final = "generic"
@@ -91,7 +91,7 @@ class _Catalogue(Mapping[str, Platform]):
 
 
 def _read(path: Path) -> Entry:
-    return Entry.model_validate(load_document(path).data)
+    return Entry.model_validate(load_document(path).data, context=SHIPPED)
 
 
 def _checked(

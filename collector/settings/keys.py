@@ -181,7 +181,7 @@ class _BackupKeys(Closed):
     timeout: Seconds = Field(
         BACKUPS.timeout, description="seconds for one git command, hooks and network included"
     )
-    push: Annotated[_PushKeys, Section] = _PushKeys()
+    push: Annotated[_PushKeys, Section] = _PushKeys.model_construct()
     fingerprint_key: Secret = Field(
         None, description="the key of fingerprints: a text with ${VAR}, or the source of a secret"
     )
@@ -236,9 +236,9 @@ class Keys(Closed):
     inventory: Word = Field("inventory/lab.yaml", description="the inventory file")
     output: Word = Field("output", description="the folder that runs are stored in")
     job: Word = Field("backup", description="the job of a run that names none")
-    limits: Annotated[_LimitKeys, Section] = _LimitKeys()
-    timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys()
-    retries: Annotated[_RetryKeys, Section] = _RetryKeys()
+    limits: Annotated[_LimitKeys, Section] = _LimitKeys.model_construct()
+    timeouts: Annotated[_TimeoutKeys, Section] = _TimeoutKeys.model_construct()
+    retries: Annotated[_RetryKeys, Section] = _RetryKeys.model_construct()
     processes: _Processes = Field(
         1, description="processes that visit devices; auto: one for each core of the machine"
     )
@@ -253,7 +253,7 @@ class Keys(Closed):
     platforms: Annotated[dict[str, dict[str, Any]], Section] = Field(
         {}, description="platforms of your own"
     )
-    backups: Annotated[_BackupKeys, Section] = _BackupKeys()
+    backups: Annotated[_BackupKeys, Section] = _BackupKeys.model_construct()
     hooks: Annotated[list[_HookKeys], BeforeValidator(list_or_nothing)] = Field(
         [], description="who is told of what a run has found"
     )
@@ -263,7 +263,7 @@ class Keys(Closed):
     metrics_file: str = Field(
         "", description="written at the end of a job, for Prometheus; empty: none"
     )
-    retention: Annotated[_RetentionKeys, Section] = _RetentionKeys()
+    retention: Annotated[_RetentionKeys, Section] = _RetentionKeys.model_construct()
     output_limit: Annotated[int, Field(strict=True, ge=1024)] = Field(
         OUTPUT_LIMIT, description="bytes that one command may say"
     )
@@ -279,27 +279,35 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def leaves() -> Mapping[Loc, Mapping[str, Any]]:
-    """Return the schema of every key that holds a single value: those that a variable can set."""
-    top = schema()["properties"]
-    sections: dict[Loc, type[Closed]] = {
-        ("limits",): _LimitKeys,
-        ("timeouts",): _TimeoutKeys,
-        ("retries",): _RetryKeys,
-        ("retention",): _RetentionKeys,
-        ("backups",): _BackupKeys,
-        ("backups", "push"): _PushKeys,
-    }
+def leaves() -> tuple[Loc, ...]:
+    """Name every key that holds a single value: those that a variable can set."""
     lists = {("hooks",), ("summary_files",)}
-    unset = {*sections, *lists, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
-    leaves: dict[Loc, Mapping[str, Any]] = {
-        (key,): part for key, part in top.items() if (key,) not in unset
-    }
-    for section, keys in sections.items():
-        for key, part in keys.model_json_schema()["properties"].items():
-            if (*section, key) not in unset:
-                leaves[*section, key] = part
-    return leaves
+    unset = {*_SECTIONS, *lists, ("jobs",), ("platforms",), ("backups", "fingerprint_key")}
+    named: dict[Loc, type[Closed]] = {(): Keys, **_SECTIONS}
+    found = [(*loc, key) for loc, keys in named.items() for key in keys.model_fields]
+    return tuple(loc for loc in found if loc not in unset)
+
+
+def kind_of(loc: Loc) -> object:
+    """Name the JSON type of a key that holds a single value; None for any other key.
+
+    Made when a value from outside the file has to be typed: the schemas take longer than all that
+    is checked with them.
+    """
+    if loc not in leaves():
+        return None
+    keys = _SECTIONS.get(loc[:-1], Keys)
+    return keys.model_json_schema()["properties"][loc[-1]].get("type")
+
+
+_SECTIONS: Final[Mapping[Loc, type[Closed]]] = {
+    ("limits",): _LimitKeys,
+    ("timeouts",): _TimeoutKeys,
+    ("retries",): _RetryKeys,
+    ("retention",): _RetentionKeys,
+    ("backups",): _BackupKeys,
+    ("backups", "push"): _PushKeys,
+}
 
 
 def _secret(given: str | SourceKeys | None) -> str | Mapping[str, Any] | None:

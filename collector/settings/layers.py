@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from collector.document import Loc, near, typed
-from collector.settings.keys import leaves
+from collector.settings.keys import kind_of, leaves
 
 PREFIX: Final = "COLLECTOR_"
 CONFIG: Final = "COLLECTOR_CONFIG"
@@ -69,10 +69,9 @@ def _read(value: object, loc: Loc) -> object:
     """Type a text as the file would be; a path becomes a text, as it is in the file."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    kind = leaves().get(loc, {}).get("type")
-    if isinstance(value, str) and kind in {"integer", "number", "boolean"}:
-        read = typed(value)
-        return read if isinstance(read, (int, float)) else value
+    read = typed(value) if isinstance(value, str) else value
+    if isinstance(read, (int, float)) and kind_of(loc) in {"integer", "number", "boolean"}:
+        return read
     return value
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from scrapli import AsyncScrapli
 
+from collector.document import load_document
 from collector.platforms import GENERIC, Platform, load_platforms
+from collector.platforms import catalogue as catalogue_module
 
 PLATFORMS = load_platforms()
+DATA = Path(catalogue_module.__file__).parent / "data"
 SHIPPED = (
     *("cisco_iosxe", "cisco_ios", "cisco_nxos", "cisco_iosxr", "arista_eos", "juniper_junos"),
     *("cisco_asa", "nokia_srlinux", "nokia_sros", "nokia_sros_classic", "huawei_vrp"),
@@ -23,6 +28,14 @@ def named(*, vendors_only: bool = False) -> list[str]:
 def test_all_are_shipped() -> None:
     assert set(PLATFORMS) == set(SHIPPED)
     assert len(PLATFORMS) == len(SHIPPED)
+
+
+@pytest.mark.parametrize("name", named())
+def test_what_is_shipped_is_held_to_the_rules_of_a_users_own(name: str) -> None:
+    """When the program starts nobody looks at the shipped expressions any more."""
+    said = load_document(DATA / f"{name}.yaml").data
+
+    assert load_platforms({name: said})[name].denials
 
 
 @pytest.mark.parametrize("name", named(vendors_only=True))
