@@ -1,0 +1,127 @@
+"""In which order devices are begun, so that the last of them ends as early as can be.
+
+Owns the rule: the longest first. What begins last then is short, and leaves few places idle at the
+end (R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", 1969, has how near that comes to
+the best there is). A site that may have few devices at once is long as a whole, though none of its
+devices is; so are the devices of one credential, or behind one jump host. Refuses to know where the
+durations come from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from math import floor, log
+from statistics import median
+
+from collector.model import Assignment, Device, Expectation, Limits
+
+# Devices whose durations differ by less than this factor take turns by site: measured durations
+# differ by as much from one night to the next.
+ALIKE = 1.25
+# What all take where nothing is known of any; no more than a number to count with.
+SOMETHING = 1.0
+SHORTEST = 0.001
+
+_Share = tuple[str, Hashable]
+
+
+def in_order(
+    assignments: Sequence[Assignment],
+    expected: Mapping[str, Expectation],
+    limits: Limits,
+    *,
+    doubtful_last: bool = False,
+) -> tuple[Assignment, ...]:
+    """Give them in the order in which they are to be begun; the same input gives the same order.
+
+    ``expected`` by the names of devices; of whom it says nothing takes the median of its platform,
+    else that of all. A device counts by its own duration, or by what its group, its credential or
+    its jump host has still to do from it on, where that is longer. Devices that are about alike
+    take turns by site, and are as given within one. ``doubtful_last``: those that failed last time
+    come after all others; else one that did not comes before the first of them that did, for each
+    credential, so that its trial does not wait for the dead.
+    """
+    seconds = _seconds(assignments, expected)
+    left = _left(assignments, seconds, limits)
+    order = list(_in_turn(assignments, left))
+
+    def is_doubtful(one: Assignment) -> bool:
+        known = expected.get(one.device.name)
+        return known is not None and known.is_doubtful
+
+    if doubtful_last:
+        return tuple(sorted(order, key=is_doubtful))
+    return tuple(_led(order, lambda one: one.device.name in expected and not is_doubtful(one)))
+
+
+def _seconds(
+    assignments: Sequence[Assignment], expected: Mapping[str, Expectation]
+) -> tuple[float, ...]:
+    """Say how long each will take."""
+    known: defaultdict[str, list[float]] = defaultdict(list)
+    for one in assignments:
+        found = expected.get(one.device.name)
+        if found is not None and not found.is_doubtful:  # what failed says nothing of others
+            known[one.device.platform].append(found.seconds)
+    usual = {platform: median(durations) for platform, durations in known.items()}
+    overall = median(chain.from_iterable(known.values())) if known else SOMETHING
+    return tuple(
+        found.seconds
+        if (found := expected.get(one.device.name))
+        else usual.get(one.device.platform, overall)
+        for one in assignments
+    )
+
+
+def _left(
+    assignments: Sequence[Assignment], seconds: Sequence[float], limits: Limits
+) -> tuple[float, ...]:
+    """Say how long it takes at least from the beginning of each: itself, or all that it is with."""
+    left = list(seconds)
+    together: defaultdict[_Share, float] = defaultdict(float)
+    for place in sorted(range(len(left)), key=lambda place: (seconds[place], -place)):
+        for share, most in _shares(assignments[place].device, limits):
+            together[share] += seconds[place] / most
+            left[place] = max(left[place], together[share])
+    return tuple(left)
+
+
+def _shares(device: Device, limits: Limits) -> Iterator[tuple[_Share, int]]:
+    """Give what the device shares with others, with the places there are in it."""
+    if limits.per_group:
+        for group in set(device.groups):
+            yield ("group", group), limits.per_group
+    if limits.per_credential:
+        yield ("credential", device.credential), limits.per_credential
+    if device.jump is not None and device.jump.sessions:
+        yield ("jump", device.jump), device.jump.sessions
+
+
+def _in_turn(assignments: Sequence[Assignment], left: Sequence[float]) -> Iterator[Assignment]:
+    """Give the longest first; of those alike, one of each site, then the next of each."""
+    turns: dict[int, tuple[int, int]] = {}
+    taken: Counter[Hashable] = Counter()
+    for place in sorted(range(len(left)), key=lambda place: -left[place]):
+        device = assignments[place].device
+        band = -floor(log(max(left[place], SHORTEST), ALIKE))
+        site = band, device.groups, device.jump
+        turns[place] = band, taken[site]
+        taken[site] += 1
+    yield from (assignments[place] for place in sorted(turns, key=turns.__getitem__))
+
+
+def _led(order: Iterable[Assignment], is_well: Callable[[Assignment], bool]) -> list[Assignment]:
+    """Let the first that is well of each credential go before all others of it."""
+    order = list(order)
+    leads: dict[str, Assignment] = {}
+    for one in order:
+        if is_well(one):
+            leads.setdefault(one.device.credential, one)
+    led: dict[int, Assignment] = {}
+    for one in order:
+        lead = leads.get(one.device.credential, one)
+        led.setdefault(id(lead), lead)
+        led.setdefault(id(one), one)
+    return list(led.values())
