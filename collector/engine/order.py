@@ -36,16 +36,17 @@ def in_order(
 ) -> tuple[Assignment, ...]:
     """Give them in the order in which they are to be begun; the same input gives the same order.
 
-    ``expected`` by the names of devices; of whom it says nothing takes the median of its platform,
-    else that of all. A device counts by its own duration, or by what its group, its credential or
-    its jump host has still to do from it on, where that is longer. Devices that are about alike
-    take turns by site, and are as given within one. ``doubtful_last``: those that failed last time
-    come after all others; else one that did not comes before the first of them that did, for each
-    credential, so that its trial does not wait for the dead.
+    ``expected`` by the names of devices. A device counts by its own duration, or by what its group,
+    its credential or its jump host has still to do from it on, where that is longer. Of whom
+    nothing is known counts as the longest of its platform, else of all: one that turns out short
+    has cost nothing by beginning early, a long one that begins late is waited for by all. As work
+    of its group it counts by the median. Devices that are about alike take turns by site, and are
+    as given within one.
+
+    ``doubtful_last``: those that failed last time come after all others. Else the first that did
+    not comes before all others of its credential, so that its trial does not wait for the dead.
     """
-    seconds = _seconds(assignments, expected)
-    left = _left(assignments, seconds, limits)
-    order = list(_in_turn(assignments, left))
+    order = list(_in_turn(assignments, _left(assignments, expected, limits)))
 
     def is_doubtful(one: Assignment) -> bool:
         known = expected.get(one.device.name)
@@ -56,36 +57,38 @@ def in_order(
     return tuple(_led(order, lambda one: one.device.name in expected and not is_doubtful(one)))
 
 
-def _seconds(
-    assignments: Sequence[Assignment], expected: Mapping[str, Expectation]
+def _left(
+    assignments: Sequence[Assignment], expected: Mapping[str, Expectation], limits: Limits
 ) -> tuple[float, ...]:
-    """Say how long each will take."""
+    """Say how long it takes at least from the beginning of each: itself, or all that it is with."""
+    durations = _durations(assignments, expected)
+    left = [longest for _, longest in durations]
+    together: defaultdict[_Share, float] = defaultdict(float)
+    for place in sorted(range(len(left)), key=lambda place: (left[place], -place)):
+        for share, most in _shares(assignments[place].device, limits):
+            together[share] += durations[place][0] / most
+            left[place] = max(left[place], together[share])
+    return tuple(left)
+
+
+def _durations(
+    assignments: Sequence[Assignment], expected: Mapping[str, Expectation]
+) -> list[tuple[float, float]]:
+    """Say how long each takes, most likely and at most; the two are one for whom is known."""
     known: defaultdict[str, list[float]] = defaultdict(list)
     for one in assignments:
         found = expected.get(one.device.name)
         if found is not None and not found.is_doubtful:  # what failed says nothing of others
             known[one.device.platform].append(found.seconds)
-    usual = {platform: median(durations) for platform, durations in known.items()}
-    overall = median(chain.from_iterable(known.values())) if known else SOMETHING
-    return tuple(
-        found.seconds
+    usual = {platform: (median(each), max(each)) for platform, each in known.items()}
+    every = [*chain.from_iterable(known.values())] or [SOMETHING]
+    overall = median(every), max(every)
+    return [
+        (found.seconds, found.seconds)
         if (found := expected.get(one.device.name))
         else usual.get(one.device.platform, overall)
         for one in assignments
-    )
-
-
-def _left(
-    assignments: Sequence[Assignment], seconds: Sequence[float], limits: Limits
-) -> tuple[float, ...]:
-    """Say how long it takes at least from the beginning of each: itself, or all that it is with."""
-    left = list(seconds)
-    together: defaultdict[_Share, float] = defaultdict(float)
-    for place in sorted(range(len(left)), key=lambda place: (seconds[place], -place)):
-        for share, most in _shares(assignments[place].device, limits):
-            together[share] += seconds[place] / most
-            left[place] = max(left[place], together[share])
-    return tuple(left)
+    ]
 
 
 def _shares(device: Device, limits: Limits) -> Iterator[tuple[_Share, int]]:
