@@ -9,8 +9,8 @@ durations come from.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import floor, log
 from statistics import median
@@ -23,6 +23,10 @@ ALIKE = 1.25
 # What all take where nothing is known of any; no more than a number to count with.
 SOMETHING = 1.0
 SHORTEST = 0.001
+# Devices that were well, at the head and at the end of those of a credential: twice as many as are
+# on trial at once; and between two that may not be, as many as rejections in a row end its use.
+GUARDS = 6
+APART = 3
 
 _Share = tuple[str, Hashable]
 
@@ -43,18 +47,23 @@ def in_order(
     of its group it counts by the median. Devices that are about alike take turns by site, and are
     as given within one.
 
-    ``doubtful_last``: those that failed last time come after all others. Else the first that did
-    not comes before all others of its credential, so that its trial does not wait for the dead.
+    Only one in four of a credential is not known to be well, as long as there are others, and the
+    first and the last are well (see `_apart`). ``doubtful_last``: those that failed last time come
+    after all others.
     """
-    order = list(_in_turn(assignments, _left(assignments, expected, limits)))
 
     def is_doubtful(one: Assignment) -> bool:
-        known = expected.get(one.device.name)
-        return known is not None and known.is_doubtful
+        found = expected.get(one.device.name)
+        return found is not None and found.is_doubtful
 
-    if doubtful_last:
-        return tuple(sorted(order, key=is_doubtful))
-    return tuple(_led(order, lambda one: one.device.name in expected and not is_doubtful(one)))
+    def is_well(one: Assignment) -> bool:
+        return one.device.name in expected and not is_doubtful(one)
+
+    order = list(_in_turn(assignments, _left(assignments, expected, limits)))
+    if not doubtful_last:
+        return _diluted(order, is_well)
+    others = [one for one in order if not is_doubtful(one)]
+    return (*_diluted(others, is_well), *(one for one in order if is_doubtful(one)))
 
 
 def _left(
@@ -115,16 +124,43 @@ def _in_turn(assignments: Sequence[Assignment], left: Sequence[float]) -> Iterat
     yield from (assignments[place] for place in sorted(turns, key=turns.__getitem__))
 
 
-def _led(order: Iterable[Assignment], is_well: Callable[[Assignment], bool]) -> list[Assignment]:
-    """Let the first that is well of each credential go before all others of it."""
-    order = list(order)
-    leads: dict[str, Assignment] = {}
-    for one in order:
-        if is_well(one):
-            leads.setdefault(one.device.credential, one)
-    led: dict[int, Assignment] = {}
-    for one in order:
-        lead = leads.get(one.device.credential, one)
-        led.setdefault(id(lead), lead)
-        led.setdefault(id(one), one)
-    return list(led.values())
+def _diluted(
+    order: Sequence[Assignment], is_well: Callable[[Assignment], bool]
+) -> tuple[Assignment, ...]:
+    """Set those apart that are not known to be well, in the places of their credential."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(order):
+        places[one.device.credential].append(place)
+    diluted = list(order)
+    for own in places.values():
+        # From the end first: whoever stands there among others like it begins earlier.
+        backwards = _apart([order[place] for place in reversed(own)], is_well)
+        devices = _apart([*backwards][::-1], is_well)
+        for place, one in zip(own, devices, strict=True):
+            diluted[place] = one
+    return tuple(diluted)
+
+
+def _apart(
+    order: Sequence[Assignment], is_well: Callable[[Assignment], bool]
+) -> Iterator[Assignment]:
+    """Let some that are well pass before each that may not be, and keep some for the end.
+
+    New devices, and those that are dead or have rejected their credential last time, take about the
+    same time as their like and would stand together. But a credential that is rejected a few times
+    in a row is given up for all, its trial takes from both ends of the line, and the dead are not
+    to have all places.
+    """
+    rank = {id(one): place for place, one in enumerate(order)}
+    well = deque(one for one in order if is_well(one))
+    doubts = deque(one for one in order if not is_well(one))
+    last = [well.pop() for _ in range(min(GUARDS, len(well) // 2))]
+    ahead = GUARDS
+    while well or doubts:
+        if not well or (doubts and ahead <= 0 and rank[id(doubts[0])] < rank[id(well[0])]):
+            yield doubts.popleft()
+            ahead = APART
+        else:
+            yield well.popleft()
+            ahead -= 1
+    yield from reversed(last)

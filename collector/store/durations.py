@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.errors import InputError
-from collector.model import Expectation, Status
+from collector.model import Expectation, FaultClass, Status
 from collector.store.manifest import brief_rows, read_head
 from collector.store.past import newest_first
 
@@ -27,6 +27,7 @@ ENOUGH: Final = 0.95
 """The share of the devices with which the walk ends: some are new, some have never answered."""
 
 _WELL = (Status.OK, Status.PARTIAL)
+_REJECTED = (FaultClass.AUTH, FaultClass.ENABLE)
 _UNREADABLE = (InputError, KeyError, TypeError, ValueError, AttributeError)  # or by other hands
 
 logger = logging.getLogger(__name__)
@@ -39,21 +40,27 @@ def last_durations(
 
     ``commands``: those of an ad-hoc run, for which only runs of the same ones count. What failed
     counts by the time that its end took, or that of the run before in which it did not fail where
-    that was longer. Of whom no run that is looked at tells anything is left out.
+    that was longer. Left out is of whom no run that is looked at tells anything, and who rejected
+    its credential when it was last asked: how long it takes is not known then, nor whether it is
+    well.
     """
     well: dict[str, float] = {}
     failed: dict[str, float] = {}
+    rejected: set[str] = set()
     read = 0
     for folder, had in _runs(output, job, commands):
         if read == READ or len(well) >= ENOUGH * len(devices):
             break
         read += had * 10 >= len(devices)
-        for name, has_failed, seconds in _durations(folder):
-            if name in devices and name not in well:
-                if has_failed:
-                    failed.setdefault(name, seconds)
-                else:
-                    well[name] = seconds
+        for name, fault_class, seconds in _durations(folder):
+            if name not in devices or name in well or name in rejected:
+                continue
+            if fault_class is None:
+                well[name] = seconds
+            elif fault_class in _REJECTED and name not in failed:
+                rejected.add(name)
+            else:
+                failed.setdefault(name, seconds)
     sure = {name: Expectation(seconds=each) for name, each in well.items() if name not in failed}
     return sure | {
         name: Expectation(seconds=max(each, well.get(name, 0.0)), is_doubtful=True)
@@ -72,8 +79,8 @@ def _runs(output: Path, job: str, commands: Sequence[str]) -> Iterator[tuple[Pat
             logger.info("%s: no durations are taken from it: %s", folder, error)
 
 
-def _durations(folder: Path) -> Iterator[tuple[str, bool, float]]:
-    """Give of each device that was asked whether it failed, and its seconds.
+def _durations(folder: Path) -> Iterator[tuple[str, str | None, float]]:
+    """Give of each device that was asked why it failed, None where it did not, and its seconds.
 
     A run that cannot be read says nothing, and keeps no other back.
     """
@@ -82,6 +89,6 @@ def _durations(folder: Path) -> Iterator[tuple[str, bool, float]]:
             name, status, seconds = str(row["name"]), row["status"], float(row["duration_s"])
             asked = status in _WELL or (status == Status.FAILED and row["attempts"] > 0)
             if asked and isfinite(seconds):
-                yield name, status == Status.FAILED, seconds
+                yield name, None if status in _WELL else str(row["class"]), seconds
     except _UNREADABLE as error:
         logger.info("%s: no durations are taken from it: %s", folder, error)
