@@ -27,6 +27,7 @@ from collector.cli import (
     schema,
     stale,
     stored,
+    timings,
     verify,
 )
 from collector.cli.streams import plug_closed, standard_output, tell
@@ -66,6 +67,7 @@ app.command("diff", epilog=looking_back.DIFF)(looking_back.diff)
 app.command("show", epilog=looking_back.SHOW)(looking_back.show)
 app.command("changes", epilog=looking_back.CHANGES)(looking_back.changes)
 app.command("stale", epilog=stale.EXAMPLES)(stale.stale)
+app.command("timings", epilog=timings.EXAMPLES)(timings.timings)
 app.command("prune", epilog=prune.EXAMPLES)(prune.prune)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("lab")(lab.lab)
