@@ -8,17 +8,22 @@ that no order can be under (the longest device, or the work of all over the plac
 site or a jump host over its own), then the end of the run for the order of the inventory, for
 random ones (the mean of all seeds, the best and the worst), and for the longest first: with what
 the run before has shown, and with what it has shown off by up to 30% and missing for one device in
-twenty.
+twenty. The last line is what it costs to know: the reading of a run of 10,000 devices with three
+commands each, and the putting in order; in real time, of this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import random
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 
@@ -27,7 +32,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.skewed import Fleet, fleet, took
 
 from collector.engine import in_order
-from collector.model import Expectation, Limits
+from collector.errors import Exit
+from collector.model import (
+    CommandResult,
+    CommandStatus,
+    DeviceResult,
+    Expectation,
+    Limits,
+    Status,
+)
+from collector.store import RunEnd, RunHeader, RunWriter, last_durations
 
 _HEADINGS = (
     ("fleet", 39),
@@ -82,6 +96,41 @@ def _rough(known: Mapping[str, Expectation]) -> dict[str, Expectation]:
     }
 
 
+def cost(count: int = 10_000) -> tuple[float, float]:
+    """Measure the seconds that it takes to read a run, and to put its devices in order."""
+    one = fleet(count, sites=200, limits=Limits(per_group=10))
+    names = frozenset(each.device.name for each in one.assignments)
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_write(Path(folder), one))
+        since = time.perf_counter()
+        known = last_durations(Path(folder), names, job="backup")
+        read = time.perf_counter()
+        in_order(one.assignments, known, one.limits)
+        assert len(known) == count
+        return read - since, time.perf_counter() - read
+
+
+async def _write(output: Path, one: Fleet) -> None:
+    """Store a run of one device, and give its line to all."""
+    now = datetime.now(UTC)
+    commands = tuple(
+        CommandResult(command=f"show {number}", status=CommandStatus.OK, output=b"x" * 10_000)
+        for number in range(3)
+    )
+    device = one.assignments[0].device
+    header = RunHeader(started=now, job="backup", selection={"limits": [], "commands": []})
+    async with await RunWriter.create(output, header) as writer:
+        seen = DeviceResult(
+            device=device, status=Status.OK, started=now, duration=2.0, commands=commands
+        )
+        await writer.write(seen)
+        end = RunEnd(finished=now, duration=2.0, exit_status=Exit.OK)
+        manifest = await writer.finish(end)
+    *head, line, last, brace = manifest.read_text().splitlines()
+    rows = [line.replace(device.name, each.device.name) for each in one.assignments]
+    manifest.write_text("\n".join([*head, ",\n".join(rows), last, brace, ""]))
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Print the figures."""
     if not arguments.json:
@@ -104,6 +153,11 @@ def main(arguments: argparse.Namespace) -> None:
             )
             widths = (width for _, width in _HEADINGS)
             print("".join(f"{cell:<{w}}" for cell, w in zip(cells, widths, strict=True)))
+    read, ordered = cost()
+    if arguments.json:
+        print(json.dumps({"read_10000_s": round(read, 3), "order_10000_s": round(ordered, 3)}))
+    else:
+        print(f"10,000 devices: read in {read:.2f} s, put in order in {ordered:.2f} s")
 
 
 if __name__ == "__main__":

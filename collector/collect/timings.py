@@ -101,6 +101,7 @@ def timings(
     found = [
         _timing(platform, command, (limits if command else opening)[platform], each)
         for (platform, command), each in samples.items()
+        if each.durations or each.late  # else it was never really asked
     ]
     return tuple(sorted(found, key=lambda one: (not one.is_tight, one.platform, one.command)))
 

@@ -167,6 +167,13 @@ def test_nothing_to_tell_is_one_line_and_exit_2(words: list[str], says: str, cap
     assert stderr.count("\n") == 1
 
 
+def test_what_was_never_asked_is_not_told(capfd: Said) -> None:
+    dead = outcomes.fault(FaultClass.REFUSED, Phase.CONNECT)
+    skipped = CommandResult(command="show version", status=CommandStatus.SKIPPED, fault=dead)
+    ran(1, replace(visited("r1", skipped), status=Status.FAILED, fault=dead))
+    assert told(capfd) == (Exit.OK, {}, "")
+
+
 def test_a_run_that_cannot_be_read_is_passed_over(capfd: Said) -> None:
     damaged = ran(1, visited("r1", took("show version", 1))) / "manifest.json"
     damaged.write_text("{")
