@@ -161,9 +161,7 @@ async def execute(
                 logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
                 crew = _crew(plan, settings, credentials) if connector is None else None
-                visited = _spread(
-                    assignments, connect, settings, stop, breaker=breaker, crew=crew
-                )
+                visited = _spread(assignments, connect, settings, stop, breaker=breaker, crew=crew)
                 results = _all_results(plan, visited, ending)
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
