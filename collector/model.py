@@ -208,6 +208,13 @@ class HostKeys(StrEnum):
     OFF = "off"
 
 
+class Order(StrEnum):
+    """Which devices of a run are begun first."""
+
+    LONGEST_FIRST = "longest-first"
+    INVENTORY = "inventory"
+
+
 class ProofLevel(StrEnum):
     """How much is done to prove that an output is whole.
 
@@ -457,6 +464,17 @@ class Assignment:
     device: Device
     commands: tuple[str, ...]
     least: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """How long a device will take, by earlier runs, in seconds.
+
+    ``is_doubtful``: it failed when it was last asked, and may again.
+    """
+
+    seconds: float
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from collector.collect import Plan, RunOutcome, collect, execute, prepare
+from collector.collect import Plan, RunOutcome, collect, execute, prepare, repeat
 from collector.collect.delivery import completed
+from collector.collect.doctor import examination
 from collector.collect.ending import Ending
 from collector.collect.system import fitted
 from collector.collect.tally import Tally
@@ -474,3 +476,85 @@ def test_a_storage_problem_outranks_failed_devices_but_not_a_signal() -> None:
     assert tally.exit_status(ending, stored=False) is Exit.STORAGE
     ending.signal = signal.SIGTERM
     assert tally.exit_status(ending, stored=False) is Exit.TERMINATED
+
+
+def lasted(outcome: RunOutcome, **seconds: float) -> None:
+    """Have a stored run say how long its devices took."""
+    assert outcome.manifest is not None
+    lines = outcome.manifest.read_text().splitlines(keepends=True)
+    for place, line in enumerate(lines):
+        for name, each in seconds.items():
+            if line.lstrip().startswith(f'{{"name": "{name}"'):
+                took = f'"duration_s": {each}'
+                lines[place] = re.sub(r'"duration_s": [\d.]+', took, line, count=1)
+    outcome.manifest.write_text("".join(lines))
+
+
+async def opened_by(plan: Plan, **devices: Fault | str) -> list[str]:
+    script = Script(**devices)
+    await execute(plan, connector=script)
+    return script.opened
+
+
+async def test_those_that_took_longest_in_the_last_run_are_begun_first(inventory: Path) -> None:
+    one_by_one = {"limits__sessions": 1}
+    first = await execute(planned(inventory, **one_by_one), connector=Script())
+    lasted(first, r1=2, r2=1, r3=40)
+
+    plan = planned(inventory, **one_by_one)
+    assert [one.device.name for one in plan.assignments] == ["r1", "r2", "r3"]  # a dry run's order
+    assert await opened_by(plan) == ["r3", "r1", "r2"]
+    (newest, *_) = sorted(first.run_dir.parent.glob("2*"), reverse=True)
+    rows = json.loads((newest / "manifest.json").read_bytes())["devices"]
+    assert [row["name"] for row in rows] == ["r1", "r2", "r3"]
+
+    lasted(first, r1=1, r2=30, r3=2)
+    assert await opened_by(planned(inventory, "show clock", **one_by_one)) == ["r1", "r2", "r3"]
+    assert await opened_by(planned(inventory, order="inventory", **one_by_one)) == [
+        *("r1", "r2", "r3"),
+    ]
+
+
+async def test_the_order_is_as_given_where_all_can_be_at_once(inventory: Path) -> None:
+    first = await execute(planned(inventory), connector=Script())
+    lasted(first, r1=2, r2=1, r3=40)
+    assert await opened_by(planned(inventory)) == ["r1", "r2", "r3"]
+
+
+@pytest.mark.parametrize("early", [{}, {"max_failures": "50%"}, {"timeouts__run": 600}])
+async def test_what_failed_last_comes_last_where_failures_or_time_may_end_the_run(
+    early: dict[str, Any], inventory: Path
+) -> None:
+    one_by_one = {"limits__sessions": 1}
+    first = await execute(planned(inventory, **one_by_one), connector=Script(r2=REFUSED))
+    lasted(first, r1=3, r2=90, r3=9)
+    expected = ["r3", "r1", "r2"] if early else ["r3", "r2", "r1"]
+    assert await opened_by(planned(inventory, **one_by_one, **early)) == expected
+
+
+async def test_a_platform_has_time_limits_of_its_own_and_a_device_is_stronger(
+    inventory: Path,
+) -> None:
+    edit(inventory, "r2: {host: 127.0.0.1}", "r2: {host: 127.0.0.1, timeouts: {command: 5}}")
+    config = inventory.with_name("config.yaml")
+    config.write_text("platforms: {cisco_iosxe: {timeouts: {command: 90, login: 30}}}\n")
+    paths = {"inventory": inventory, "output": inventory.parent / "out"}
+    plan = prepare(load_settings(config, {}, paths), commands=["show version"])
+    limits = {one.device.name: dict(one.device.timeouts) for one in plan.assignments}
+    assert limits["r1"] == {"command": 90, "login": 30}
+    assert limits["r2"] == {"command": 5, "login": 30}
+
+    seen: dict[str, Timeouts] = {}
+
+    class Watch(Script):
+        async def open(self, device: Device, timeouts: Timeouts, enter: Enter) -> Script:
+            seen[device.name] = timeouts
+            return await super().open(device, timeouts, enter)
+
+    outcome = await execute(plan, connector=Watch(r1=REFUSED))
+    assert (seen["r1"].command, seen["r2"].command, seen["r1"].connect) == (90, 5, 15)
+    again = repeat(load_settings(config, {}, paths), outcome.run_dir.name)
+    (left,) = again.assignments
+    assert dict(left.device.timeouts) == limits["r1"]
+    (_, second, _) = examination(load_settings(config, {}, paths)).assignments
+    assert dict(second.device.timeouts) == limits["r2"]

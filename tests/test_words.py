@@ -34,6 +34,7 @@ WRITTEN: dict[type[StrEnum], str] = {
     model.Step: "docs/doctor.md",
     model.Redact: "docs/volatile-and-secrets.md",
     model.Event: "docs/telling.md",
+    model.Order: "docs/runs.md",
 }
 
 # The objects of a manifest, each in a table below its own heading.

@@ -74,6 +74,12 @@ COMMANDS: Final = {
         help="List the devices without a good backup that young, those never collected included.",
         epilog="EXAMPLES",
     ),
+    "timings": Command(
+        module="timings",
+        name="timings",
+        help="Say how long the commands of past runs took, and which time limits would fit.",
+        epilog="EXAMPLES",
+    ),
     "prune": Command(
         module="prune",
         name="prune",

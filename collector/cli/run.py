@@ -117,6 +117,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
             help="Begin no more devices when more than so many have failed (max_failures).",
         ),
     ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            "--order",
+            metavar="ORDER",
+            help="Which devices are begun first: longest-first, by the last runs, or inventory"
+            " (order).",
+        ),
+    ] = None,
     allow_unsafe: Annotated[
         bool,
         typer.Option(
@@ -199,6 +208,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--timeout": ("timeouts.device", timeout),
         "--max-runtime": ("timeouts.run", max_runtime),
         "--max-failures": ("max_failures", max_failures),
+        "--order": ("order", order),
         "--accept-smaller": ("suspect_below", 0.0 if accept_smaller else None),
         "--summary-file": ("summary_files", summary_file),
         "--metrics-file": ("metrics_file", metrics_file),

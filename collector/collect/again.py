@@ -26,6 +26,7 @@ from collector.collect.plan import (
     job_of,
     kept_parts,
     platforms_of,
+    timed,
     with_floors,
 )
 from collector.errors import InputError
@@ -215,6 +216,7 @@ def _assignment(
         commands = given
     else:  # a platform that the run had no device of
         commands = plan(job_of(settings, row["job"]).commands, platforms[device.platform])
+    device = timed(device, platforms[device.platform])
     return Assignment(device=device, commands=tuple(checked(commands)))
 
 

@@ -15,7 +15,7 @@ from collector import log
 from collector.collect.chart import Chart
 from collector.collect.delivery import Delivery, Observer, completed
 from collector.collect.ending import Ending
-from collector.collect.plan import Plan, check_harmless, platforms_of
+from collector.collect.plan import Plan, check_harmless, platforms_of, timed
 from collector.collect.redaction import Redaction, redacted
 from collector.collect.run import redaction_of
 from collector.collect.system import fitted, raise_open_files
@@ -79,7 +79,10 @@ def examination(settings: Settings, limits: tuple[str, ...] = ()) -> Plan:
     platforms = platforms_of(settings)
     inventory = load_inventory(find_inventory(settings.inventory), known_platforms=platforms)
     assignments = tuple(
-        Assignment(device=device, commands=_command(platforms[device.platform]))
+        Assignment(
+            device=timed(device, platforms[device.platform]),
+            commands=_command(platforms[device.platform]),
+        )
         for device in select(inventory.devices, limits)
     )
     check_harmless(assignments, platforms)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from collector.errors import InputError
@@ -129,7 +130,7 @@ def assign(
     work = None if asked else job_of(settings, job)
     everyone = [
         Assignment(
-            device=device,
+            device=timed(device, platforms[device.platform]),
             commands=asked if work is None else plan(work.commands, platforms[device.platform]),
         )
         for device in devices
@@ -139,6 +140,14 @@ def assign(
     if idle and not busy:
         raise InputError(f"job {job or settings.job!r} has no command for any selected device")
     return busy, idle
+
+
+def timed(device: Device, platform: Platform) -> Device:
+    """Lay the device's own time limits over those of its platform."""
+    if not platform.timeouts:
+        return device
+    timeouts = MappingProxyType({**platform.timeouts, **device.timeouts})
+    return replace(device, timeouts=timeouts)
 
 
 def check_harmless(

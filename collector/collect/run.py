@@ -23,6 +23,7 @@ from collector.collect.concealment import Concealment, concealment, key_specs
 from collector.collect.delivery import Delivery, Observer, completed, tolerated, unasked, unobserved
 from collector.collect.ending import Ending
 from collector.collect.notice import Notice, hook_specs
+from collector.collect.order import begun_in_order
 from collector.collect.plan import (
     Plan,
     Tie,
@@ -152,6 +153,7 @@ async def execute(
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
     connecting = _connecting(connector, settings, plan.platforms, credentials)
+    assignments = await asyncio.to_thread(begun_in_order, plan, settings.limits)
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:
             with log.bound(run=writer.run_id, hide=_hiding(plan, redact, conceal)):
@@ -159,9 +161,7 @@ async def execute(
                 logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
                 crew = _crew(plan, settings, credentials) if connector is None else None
-                visited = _spread(
-                    plan.assignments, connect, settings, stop, breaker=breaker, crew=crew
-                )
+                visited = _spread(assignments, connect, settings, stop, breaker=breaker, crew=crew)
                 results = _all_results(plan, visited, ending)
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)

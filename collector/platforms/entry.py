@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
-from collector.document.keys import Line
+from collector.document.keys import Line, Section, TimeoutKeys
 from collector.platforms.expressions import endless
 from collector.platforms.model import EditorKey, Enable, Passages, Platform, Within
 
@@ -103,6 +103,7 @@ class Entry(BaseModel):
     secrets: list[Passage] = []
     secret_blocks: dict[Passage, Passage] = {}
     secrets_within: list[WithinEntry] = []
+    timeouts: Annotated[TimeoutKeys, Section] = TimeoutKeys()
 
 
 # These add to what the extended platform has; every other key takes the place of it.
@@ -124,6 +125,7 @@ def merge(own: Entry, base: Entry) -> Entry:
         values[name] = [each for place, each in enumerate(both) if each not in both[:place]]
     for name in _JOINED:
         values[name] = {**getattr(base, name), **getattr(own, name)}
+    values["timeouts"] = TimeoutKeys(**{**_said(base.timeouts), **_said(own.timeouts)})
     return Entry.model_construct(**values)
 
 
@@ -158,7 +160,12 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         section_lines=_passages(entry.section_lines),
         volatile=Passages(lines=_passages(entry.volatile), blocks=_blocks(entry.volatile_blocks)),
         secrets=_secrets(entry),
+        timeouts=MappingProxyType(_said(entry.timeouts)),
     )
+
+
+def _said(timeouts: TimeoutKeys) -> dict[str, float]:
+    return timeouts.model_dump(exclude_unset=True)
 
 
 def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:

@@ -68,7 +68,8 @@ class Platform:
     ``history`` where such a shell also puts earlier commands in the place of ``!``.
     ``section_lines`` open a section of its configuration where indentation does not show it;
     ``volatile`` is what differs in it though nobody has changed it, ``secrets`` what nobody is to
-    see.
+    see. ``timeouts`` are those of its devices, by the names of `collector.model.Timeouts`, where an
+    inventory says nothing else.
     """
 
     name: str
@@ -97,3 +98,4 @@ class Platform:
     section_lines: tuple[re.Pattern[bytes], ...] = ()
     volatile: Passages = NOTHING
     secrets: Passages = NOTHING
+    timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

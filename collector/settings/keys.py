@@ -34,7 +34,7 @@ from collector.document.keys import (
     TimeoutKeys,
     Word,
 )
-from collector.model import Event, HostKeys, JobCommands, Redact
+from collector.model import Event, HostKeys, JobCommands, Order, Redact
 from collector.settings.checks import (
     MOST_PROCESSES,
     checked_author,
@@ -241,6 +241,9 @@ class Keys(Closed):
     retries: Annotated[_RetryKeys, Section] = _RetryKeys.model_construct()
     processes: _Processes = Field(
         1, description="processes that visit devices; auto: one for each core of the machine"
+    )
+    order: Order = Field(
+        Order.LONGEST_FIRST, description="which devices are begun first, by the last runs"
     )
     max_failures: _MaxFailures = Field(
         None, description="devices that may fail, or a share of all, before no more are begun"

@@ -101,6 +101,7 @@ def _settings(keys: Keys, origins: Mapping[Loc, str], document: Document) -> Set
         timeouts=Timeouts(**keys.timeouts.model_dump()),
         retries=Retries(**keys.retries.model_dump()),
         processes=keys.processes,
+        order=keys.order,
         max_failures=keys.max_failures,
         host_keys=keys.host_keys,
         known_hosts=path("known_hosts"),

@@ -17,6 +17,7 @@ from collector.model import (
     HostKeys,
     JobCommands,
     Limits,
+    Order,
     Redact,
     Retention,
     Retries,
@@ -113,6 +114,7 @@ class Settings:
     timeouts: Timeouts = TIMEOUTS
     retries: Retries = RETRIES
     processes: int | None = 1
+    order: Order = Order.LONGEST_FIRST
     max_failures: Tolerance | None = None
     host_keys: HostKeys = HostKeys.ACCEPT_NEW
     known_hosts: Path = field(default_factory=KNOWN_HOSTS.expanduser)

@@ -3,6 +3,7 @@
 The rest of the program needs `RunWriter` and the readers; the modules of this room are its own.
 """
 
+from collector.store.durations import last_durations
 from collector.store.history import last_good_sizes
 from collector.store.journal import read_journal
 from collector.store.last_good import LastGood, count_last_good, last_good
@@ -45,6 +46,7 @@ __all__ = [
     "find_run",
     "last_good",
     "held",
+    "last_durations",
     "last_good_sizes",
     "latest_run",
     "newest_first",

@@ -13,7 +13,12 @@ from collector.model import CommandStatus, DeviceResult, Fault
 from collector.views.text import describe
 
 _HEADINGS = ("device", "status", "commands", "bytes", "seconds", "message")
-_RIGHT = frozenset({"commands", "bytes", "seconds", "port", "+", "-"})
+_RIGHT = frozenset(
+    {
+        *("commands", "bytes", "seconds", "port", "+", "-"),
+        *("answers", "median", "p95", "max", "near", "late", "limit", "suggested"),
+    }
+)
 
 
 class Table:

@@ -66,6 +66,38 @@ def test_lists_of_texts_add_and_commands_replace() -> None:
     assert own.end_markers == base.end_markers
 
 
+def test_time_limits_add_by_key() -> None:
+    platforms = load_platforms(
+        {
+            "cisco_iosxe": {"timeouts": {"command": 90, "login": 30}},
+            "core": {"extends": "cisco_iosxe", "timeouts": {"command": 120.5}},
+            "edge": {"extends": "cisco_iosxe", "timeouts": None},
+        }
+    )
+    assert platforms["core"].timeouts == {"command": 120.5, "login": 30}
+    assert platforms["edge"].timeouts == {"command": 90, "login": 30}
+    assert platforms["cisco_ios"].timeouts == {"command": 90, "login": 30}  # it extends it
+    assert platforms["generic"].timeouts == {}
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "problem"),
+    [
+        ({"comand": 5}, "unknown key 'comand'; did you mean 'command'?"),
+        ({"command": 0}, "x.timeouts.command: expected a number above 0 and up to 604800, found 0"),
+        ({"run": 5}, "unknown key 'run'"),
+        (5, "platforms.x.timeouts: expected a mapping, found 5"),
+    ],
+)
+def test_a_time_limit_that_is_none_is_refused(timeouts: object, problem: str) -> None:
+    text = f"platforms: {{x: {{timeouts: {timeouts}}}}}".replace("'", "")
+    document = parse_document(text, "config.yaml")
+    with pytest.raises(InputError) as caught:
+        load_platforms(document.data["platforms"], document=document)
+    (found,) = caught.value.problems
+    assert problem in found
+
+
 def test_a_built_in_one_can_be_changed() -> None:
     platforms = load_platforms({"cisco_iosxe": {"paging_off": [], "enable": None}})
     assert platforms["cisco_iosxe"].paging_off == ()
