@@ -20,6 +20,7 @@ from support.sockets import becomes_true, open_sockets
 from support.wire import Manner, Wire
 
 from collector.credentials import Credential
+from collector.driver.statements import Statements
 from collector.driver.stream import Stream
 from collector.driver.telnet import TelnetReader, log_in
 from collector.errors import DeviceError
@@ -274,7 +275,7 @@ class TestLogin:
         async def main() -> None:
             async with line_to(play) as (stream, playing):
                 with pytest.raises(DeviceError) as caught:
-                    await log_in(stream, ADMIN, b"\n", lambda: None)
+                    await log_in(stream, ADMIN, b"\n", Statements(()), lambda: None)
                 fault = caught.value.fault
                 assert (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH)
                 await asyncio.sleep(60)
@@ -311,7 +312,7 @@ class TestLogin:
 
         async def main() -> None:
             async with line_to(play) as (stream, playing):
-                await log_in(stream, ADMIN, b"\n", lambda: None)
+                await log_in(stream, ADMIN, b"\n", Statements(()), lambda: None)
                 assert await playing == [b"admin"]
 
         warp.run(main())
