@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -280,6 +281,28 @@ class TestLogin:
                 assert (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH)
                 await asyncio.sleep(60)
                 assert not playing.done()  # it still waits for a second password
+
+        warp.run(main())
+
+    def test_words_of_the_server_and_a_pause_are_no_prompt(self) -> None:
+        away = Statements([re.compile("% Backup authentication")])
+
+        async def play(terminal: Terminal) -> list[bytes]:
+            await terminal.send(b"Password: ")
+            lines = [await terminal.read_line(hidden=True)]
+            await terminal.send(b"\r\n% Backup authentication")
+            await asyncio.sleep(10)
+            await terminal.send(b"\r\nPassword: ")
+            return [*lines, await terminal.read_line(hidden=True)]
+
+        async def main() -> None:
+            async with line_to(play) as (stream, playing):
+                with pytest.raises(DeviceError) as caught:
+                    await log_in(stream, ADMIN, b"\n", away, lambda: None)
+                assert caught.value.fault.fault_class is FaultClass.AUTH
+                assert away.words == "% Backup authentication"
+                await asyncio.sleep(60)
+                assert not playing.done()
 
         warp.run(main())
 
