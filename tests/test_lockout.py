@@ -52,6 +52,7 @@ AWAY = "Remote AAA servers unreachable; local authentication failed.\n"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)  # three at a time, as nothing becomes known of the first credential
 @pytest.mark.parametrize("transport", Transport)
 @pytest.mark.parametrize("words", ["", AWAY])
 async def test_a_wrong_fall_back_is_seen_by_three_devices(
