@@ -71,10 +71,15 @@ def manifest(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 @TRANSPORTS
-async def test_only_who_says_it_is_sent_the_next_one(tmp_path: Path, transport: Transport) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_only_who_says_it_is_sent_the_next_one(
+    tmp_path: Path, transport: Transport, processes: str
+) -> None:
     async with Lab(devices(transport)) as lab:
         write_inventory(tmp_path, lab)
-        end = await collector("run", "-i", "lab.yaml", "-c", "show clock", cwd=tmp_path)
+        end = await collector(
+            *("run", "-i", "lab.yaml", "-c", "show clock", "--processes", processes), cwd=tmp_path
+        )
         seen = {name: (each.ever, each.rejected_logins) for name, each in lab.stats.items()}
 
     ends = {name: (row["status"], row["class"]) for name, row in manifest(tmp_path).items()}
