@@ -7,7 +7,7 @@ how a value is obtained, sent anywhere or written: no I/O, no clock, no environm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -152,8 +152,10 @@ class Step(StrEnum):
 class FaultClass(StrEnum):
     """Why a device or a command is not good: one word with one meaning.
 
-    ``jump``: a jump host on the way could not be opened, or was lost. ``encoding`` (the text could
-    not be read) belongs to the written vocabulary, and nothing raises it yet.
+    ``auth_unreachable``: the login failed, and in it the device has said that its authentication
+    server cannot be reached. ``jump``: a jump host on the way could not be opened, or was lost.
+    ``encoding`` (the text could not be read) belongs to the written vocabulary, and nothing raises
+    it yet.
     """
 
     DNS = "dns"
@@ -164,6 +166,7 @@ class FaultClass(StrEnum):
     HOSTKEY = "hostkey"
     AUTH = "auth"
     AUTH_BREAKER = "auth_breaker"
+    AUTH_UNREACHABLE = "auth_unreachable"
     BUSY = "busy"
     JUMP = "jump"
     PROMPT = "prompt"
@@ -368,8 +371,10 @@ class Jump:
 class Device:
     """One device of the inventory, settings merged: all that is needed to reach it but the secret.
 
-    ``credential`` names a set that ``credentials/`` resolves. ``timeouts`` holds only what the
-    inventory overrides for this device, by the names of `Timeouts`.
+    ``credential`` names a set that ``credentials/`` resolves; ``fallbacks`` those that take its
+    place, in this order, each when the device has said in the login with the one before that its
+    authentication server cannot be reached. ``timeouts`` holds only what the inventory overrides
+    for this device, by the names of `Timeouts`.
     """
 
     name: str
@@ -384,6 +389,7 @@ class Device:
     proof: ProofLevel = ProofLevel.FULL
     ssh_profile: SshProfile = SshProfile.DEFAULT
     jump: Jump | None = None
+    fallbacks: tuple[str, ...] = ()
 
     @property
     def jumps(self) -> tuple[Jump, ...]:
@@ -392,8 +398,17 @@ class Device:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """The names of all credentials that it takes to get there: its own, its jump hosts'."""
-        return (self.credential, *(jump.credential for jump in self.jumps))
+        """The names of all credentials that it may take to get there: its own, its jump hosts'."""
+        return (self.credential, *self.fallbacks, *(jump.credential for jump in self.jumps))
+
+    def fallen_back(self) -> Device:
+        """Give it with the next credential in the place of this one.
+
+        >>> r1 = Device(name="r1", host="h", platform="p", credential="tacacs", fallbacks=("own",))
+        >>> r1.fallen_back().credential, r1.fallen_back().fallbacks
+        ('own', ())
+        """
+        return replace(self, credential=self.fallbacks[0], fallbacks=self.fallbacks[1:])
 
 
 def is_one_line(command: str) -> bool:
@@ -485,7 +500,8 @@ class DeviceResult:
     the device said when it failed, empty otherwise. ``algorithms``: of the last key exchange that
     was done; None over telnet, and where there was none. ``change`` is None where no history of
     the device's configuration is kept; ``backup_files`` are its files in that history, relative to
-    the folder of it, where its configuration is good.
+    the folder of it, where its configuration is good. ``fallback`` names the credential that it has
+    come to, empty where that is the device's first.
     """
 
     device: Device
@@ -499,6 +515,7 @@ class DeviceResult:
     algorithms: Algorithms | None = None
     change: Change | None = None
     backup_files: tuple[str, ...] = ()
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 from support.program import collector
 
 from collector.errors import Exit
-from collector.lab import DeviceStats, Ending, Lab, LabDevice, Terminal
+from collector.lab import DeviceStats, Ending, Lab, LabDevice, TelnetLogin, Terminal
 from collector.model import Transport
 
 COUNT = 200
@@ -46,6 +46,48 @@ async def test_a_wrong_password_is_seen_by_three_devices(tmp_path: Path) -> None
     assert first.startswith("collector: credential night was rejected 3 times in a row (d")
     assert first.endswith("not tried with it any more: 197 devices")
     assert totals.endswith("3 failed, 197 skipped")
+
+
+AWAY = "Remote AAA servers unreachable; local authentication failed.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)  # three at a time, as nothing becomes known of the first credential
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("words", ["", AWAY])
+async def test_a_wrong_fall_back_is_seen_by_three_devices(
+    tmp_path: Path, transport: Transport, words: str
+) -> None:
+    manner = TelnetLogin(refused=f"{words}Login incorrect\n\n")
+    devices = [
+        LabDevice(
+            name=f"d{number:03}",
+            platform="cisco_iosxe",
+            transport=transport,
+            refused=words,
+            telnet=manner,
+        )
+        for number in range(COUNT)
+    ]
+    async with Lab(devices) as lab:
+        write_inventory(lab, tmp_path)
+        inventory = tmp_path / "fleet.yaml"
+        text = inventory.read_text().replace("credential: night", "credential: [night, own]")
+        own = "credentials: {own: {username: own, password: wrong}, "
+        inventory.write_text(text.replace("credentials: {", own))
+        end = await collector("run", "-i", "fleet.yaml", "-c", "show clock", cwd=tmp_path)
+        seen = [each.rejected_logins for each in lab.stats.values()]
+
+    # With the words: the first one of each device, and three times the second one.
+    assert (sum(seen), max(seen)) == ((COUNT + 3, 2) if words else (3, 1))
+    assert end.status == Exit.BREAKER
+    first, *_ = end.stderr.splitlines()
+    given_up = "own" if words else "night"
+    assert first.startswith(f"collector: credential {given_up} was rejected 3 times in a row (d")
+    assert first.endswith("not tried with it any more: 197 devices")
+    if words:
+        assert "credential own was used as fall-back for 3 devices (d" in end.stderr
+        assert "credential night" not in end.stderr
 
 
 ENABLE = "password: admin, enable: outdated"

@@ -37,7 +37,9 @@ WRONG_ENABLE = "wr0ng-en4ble"
 PASSPHRASE = "p4ssphrase-secret"
 FROM_FILE = "fr0m-file-secret"
 FROM_COMMAND = "fr0m-command-secret"
-SECRETS = (PASSWORD, WRONG, ENABLE, WRONG_ENABLE, PASSPHRASE, FROM_FILE, FROM_COMMAND)
+FALLBACK = "f4ll-back-secret"
+SECRETS = (PASSWORD, WRONG, ENABLE, WRONG_ENABLE, PASSPHRASE, FROM_FILE, FROM_COMMAND, FALLBACK)
+AWAY = f"Authentication servers are not responding: {WRONG} not judged\n"
 
 INVENTORY = """
 defaults: {platform: cisco_iosxe, credential: good, timeouts: {login: 5, command: 2}}
@@ -46,6 +48,7 @@ credentials:
   wrong: {username: admin, password: "${LAB_WRONG}"}
   half: {username: admin, password: "${LAB_PASSWORD}", enable: "${LAB_WRONG_ENABLE}"}
   key: {username: admin, private_key: id, passphrase: "${LAB_PASSPHRASE}", enable: "${LAB_ENABLE}"}
+  rescue: {username: admin, password: "${LAB_FALLBACK}", enable: "${LAB_ENABLE}"}
   file: {username: admin, password: {file: secret}, enable: "${LAB_ENABLE}"}
   command: {username: admin, password: {command: [sh, print.sh]}, enable: "${LAB_ENABLE}"}
 """
@@ -55,6 +58,7 @@ ENVIRON = {
     "LAB_ENABLE": ENABLE,
     "LAB_WRONG_ENABLE": WRONG_ENABLE,
     "LAB_PASSPHRASE": PASSPHRASE,
+    "LAB_FALLBACK": FALLBACK,
 }
 CREDENTIALS = {
     "good": "good",
@@ -67,17 +71,23 @@ CREDENTIALS = {
     "keyed": "key",
     "filed": "file",
     "commanded": "command",
+    "away": "wrong",
+    "rescued": "[wrong, rescue]",
+    "lost": "[wrong, rescue]",
 }
+SAYING = {"away", "rescued", "lost"}
 
 
 async def shell(terminal: Terminal, device: LabDevice, stats: DeviceStats) -> Ending:
     """Play a router, or one that has heard the secrets and repeats them."""
-    if device.name not in {"telling", "denying"}:
+    if device.name not in {"telling", "denying", "rescued"}:
         return await play(terminal, device, stats)
     await terminal.send(f"{device.name}#".encode())
     while True:
         line = await terminal.read_line()
-        if device.name == "denying" and line.strip().startswith(b"show clock"):
+        if device.name == "rescued" and line.strip().startswith(b"show clock"):
+            await terminal.send(f"% Invalid input: {FALLBACK}, not {WRONG}\r\n".encode())
+        elif device.name == "denying" and line.strip().startswith(b"show clock"):
             await terminal.send(f"% Invalid input: {PASSWORD}\r\n".encode())
         elif line.strip().startswith(b"show clock"):
             for piece in _tales():
@@ -109,7 +119,7 @@ def _tales() -> Iterator[bytes]:
 
 def devices(key: str) -> list[LabDevice]:
     """Give the lab's devices, each with what its own credential should be."""
-    passwords = {"filed": FROM_FILE, "commanded": FROM_COMMAND}
+    passwords = {"filed": FROM_FILE, "commanded": FROM_COMMAND, "rescued": FALLBACK}
     faults = {"refused": LabFault.REFUSE, "dropped": LabFault.DROP_OUTPUT}
     return [
         LabDevice(
@@ -119,6 +129,7 @@ def devices(key: str) -> list[LabDevice]:
             enable=ENABLE,
             public_keys=(key,) if name == "keyed" else (),
             fault=faults.get(name, LabFault.NONE),
+            refused=AWAY if name in SAYING else "",
         )
         for name in CREDENTIALS
     ]
@@ -208,6 +219,10 @@ async def test_nothing_that_a_run_writes_or_says_has_a_secret_in_it(
     }, ends  # fmt: skip
     assert ends["rejected"] == ("failed", "auth")
     assert ends["kept-out"] == ("failed", "enable")
+    assert ends["away"] == ("failed", "auth_unreachable")
+    assert ends["rescued"] == ("partial", "rejected")
+    assert ends["lost"] == ("failed", "auth")
+    assert b"<redacted> not judged" in stderr
     assert b"--log-json" in b"".join(shown)
 
     evidence = (folder / "output/runs/latest/failures/telling/session.log").read_bytes()

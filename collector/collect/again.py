@@ -261,6 +261,7 @@ def _result(row: DeviceRow) -> DeviceResult:
         fault=_fault(row["class"], row["phase"], row["message"]),
         attempts=row["attempts"],
         change=Change(change) if (change := row.get("change")) else None,
+        fallback=row.get("fallback") or "",
     )
 
 

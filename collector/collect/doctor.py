@@ -64,6 +64,8 @@ _NEXT = {
 }
 """For a failure that brings no hint of its own."""
 
+_AWAY = "as the device's authentication server cannot be reached"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -212,6 +214,8 @@ class _ChartingConnector(DeviceConnector):
     def examined(self, result: DeviceResult) -> Examination:
         """Put the steps of a device together, once the engine is done with it."""
         chart = self._charts.pop(result.device.name, None) or Chart(device=result.device)
+        if result.fallback:
+            chart.tell(Step.AUTH, f"{self._user(chart)}; credential {result.fallback}, {_AWAY}")
         steps = [*chart.passed]
         if chart.at is Step.COMMAND:
             steps.append(_asked(result))

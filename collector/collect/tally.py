@@ -15,6 +15,7 @@ from collector.errors import Exit
 from collector.log import counted
 from collector.model import Change, Device, DeviceResult, FaultClass, Status
 
+_NAMED = 5  # devices named in a remark; the manifest has all
 _BAD = (Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
 
@@ -32,6 +33,7 @@ class Tally:
     """The running count of one run.
 
     ``given_up``: the credentials that are not tried any more, with the devices that rejected each.
+    ``fallen_back``: the credentials that took the place of others, with the devices of each.
     """
 
     totals: Counter[Status] = field(default_factory=Counter)
@@ -39,6 +41,7 @@ class Tally:
     good: list[Good] = field(default_factory=list)
     failures: list[DeviceResult] = field(default_factory=list)
     breaker: bool = False
+    fallen_back: dict[str, list[str]] = field(default_factory=dict)
     given_up: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def count(self, result: DeviceResult) -> None:
@@ -50,17 +53,21 @@ class Tally:
             self.good.append(Good(result.device, result.started, result.change))
         else:
             self.failures.append(_without_outputs(result))
-        if result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER:
+        untried = result.fault is not None and result.fault.fault_class is FaultClass.AUTH_BREAKER
+        if untried:
             self.breaker = True
+        if result.fallback and not untried:
+            self.fallen_back.setdefault(result.fallback, []).append(result.device.name)
 
     def remarks(self, ending: Ending) -> list[str]:
         """Say what the results are to be read with, the most urgent first."""
         lines = [self._given_up(name, by) for name, by in sorted(self.given_up.items())]
+        lines += (_fallen_back(name, who) for name, who in sorted(self.fallen_back.items()))
         return [*lines, *([ending.reason] if ending.reason else [])]
 
     def _given_up(self, credential: str, rejected_by: Sequence[str]) -> str:
         untried = sum(
-            failure.device.credential == credential
+            (failure.fallback or failure.device.credential) == credential
             and failure.fault is not None
             and failure.fault.fault_class is FaultClass.AUTH_BREAKER
             for failure in self.failures
@@ -91,6 +98,14 @@ class Tally:
         if self.totals[Status.FAILED] and others == self.totals[Status.SKIPPED]:
             return Exit.ALL_FAILED
         return Exit.SOME_FAILED if any(self.totals[status] for status in _BAD) else Exit.OK
+
+
+def _fallen_back(credential: str, devices: Sequence[str]) -> str:
+    named = ", ".join(devices[:_NAMED]) + (", ..." if len(devices) > _NAMED else "")
+    return (
+        f"credential {credential} was used as fall-back for {counted(len(devices), 'device')} "
+        f"({named}): the authentication server could not be reached from there"
+    )
 
 
 def _without_outputs(result: DeviceResult) -> DeviceResult:

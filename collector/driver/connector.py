@@ -25,6 +25,7 @@ from collector.driver.opening import Opening, cancellable
 from collector.driver.route import Route
 from collector.driver.routes import Routes
 from collector.driver.session import DeviceSession
+from collector.driver.statements import Statements
 from collector.driver.stream import Stream
 from collector.model import Device, Jump, Phase, Step, Timeouts, Transport
 from collector.platforms import Platform
@@ -121,7 +122,11 @@ class _SessionOpening:
         self._device = device
         self._timeouts = timeouts
         self._platform = shared.platforms[device.platform]
-        self._opening = Opening(timeouts, enter, profile=device.ssh_profile)
+        says = self._platform.auth_unreachable
+        self._statements = Statements(says, has_next=bool(device.fallbacks))
+        self._opening = Opening(
+            timeouts, enter, profile=device.ssh_profile, statements=self._statements
+        )
         self._link: Link | None = None
         self._stream: Stream | None = None
 
@@ -151,7 +156,9 @@ class _SessionOpening:
     async def _ssh(self, route: Route, credential: Credential) -> Link:
         device, known = self._device, self._shared.known
         async with self._shared.keys.offered(credential) as keys:
-            client = self._opening.client = ssh.Client(known, self._opening.enter)
+            client = self._opening.client = ssh.Client(
+                known, self._opening.enter, credential, self._statements
+            )
             seconds = self._timeouts.connect + self._timeouts.login
             options = ssh.options(client, credential, keys, seconds=seconds)
             options |= ssh.protection(device.host, device.port, device.ssh_profile, known)
@@ -191,7 +198,9 @@ class _SessionOpening:
         newline = platform.return_char.encode()
         stream.allow(self._timeouts.login, Phase.LOGIN)
         if self._device.transport is Transport.TELNET:
-            await telnet.log_in(stream, credential, newline, lambda: opening.hear(Phase.AUTH))
+            await telnet.log_in(
+                *(stream, credential, newline, self._statements), lambda: opening.hear(Phase.AUTH)
+            )
             opening.hear(Phase.LOGIN)
             stream.phase = Phase.LOGIN
         editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""

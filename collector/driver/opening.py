@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 from collector.driver.faults import kex_fault, translate
 from collector.driver.route import Route
 from collector.driver.ssh import Client
+from collector.driver.statements import Statements
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Phase, SshProfile, Timeouts
 
@@ -68,7 +69,8 @@ async def cancellable(opening: Awaitable[T]) -> T:
 class Opening:
     """The steps of one opening; ``hear`` is told each phase, ``whom`` names the peer in messages.
 
-    ``client`` and ``route`` are set by whoever opens, as soon as there are any.
+    ``client`` and ``route`` are set by whoever opens, as soon as there are any. ``statements`` is
+    what the device says of its authentication server on the way.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class Opening:
         *,
         profile: SshProfile,
         whom: str = "the device",
+        statements: Statements | None = None,
     ) -> None:
         self.phase = Phase.CREDENTIALS
+        self.statements = statements
         self.client: Client | None = None
         self.route: Route | None = None
         self._timeouts = timeouts
@@ -148,6 +152,10 @@ class Opening:
             self._limit.reschedule(until)
 
     def _fault(self, error: Exception) -> DeviceError:
+        fault = self._cause(error)
+        return self.statements.judged(fault) if self.statements else fault
+
+    def _cause(self, error: Exception) -> DeviceError:
         if isinstance(error, DeviceError):
             return error
         if self.client and self.client.refusal:

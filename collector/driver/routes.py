@@ -88,7 +88,7 @@ class Routes:
         seconds = timeouts.connect + timeouts.login
         route = opening.route = await self.to(jump.host, jump.port, jump.jump, opening.enter)
         async with self._keys.offered(credential) as keys:
-            client = opening.client = ssh.Client(self._known, opening.enter)
+            client = opening.client = ssh.Client(self._known, opening.enter, credential)
             options = ssh.options(client, credential, keys, seconds=seconds)
             options |= ssh.protection(jump.host, jump.port, jump.ssh_profile, self._known)
             way = await route.ssh(timeouts.connect)

@@ -7,6 +7,7 @@ attempt per credential. Refuses to know of prompts and commands.
 from __future__ import annotations
 
 import asyncio
+import re
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ import asyncssh
 from collector.credentials import Credential
 from collector.driver.algorithms import Suite, agreed, host_keys, offered, suite
 from collector.driver.hostkeys import KnownHosts, fingerprint
+from collector.driver.statements import Statements
 from collector.errors import DeviceError, InputError
 from collector.model import Algorithms, FaultClass, HostKeys, Phase, SshProfile
 
@@ -25,6 +27,8 @@ warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
 
 SCREEN: Final = (511, 1000)
 """Columns and rows asked for: wide enough that no echo wraps."""
+
+_PASSWORD: Final = re.compile("password|passcode", re.IGNORECASE)
 
 HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
@@ -65,13 +69,21 @@ class Witness(asyncssh.SSHClient):
 
 
 class Client(Witness):
-    """Beside that, tells the phase and decides about the host's key."""
+    """Beside that, tells the phase, decides about the host's key, and has the password to give."""
 
-    def __init__(self, known: KnownHosts, on_phase: Callable[[Phase], None]) -> None:
+    def __init__(
+        self,
+        known: KnownHosts,
+        on_phase: Callable[[Phase], None],
+        credential: Credential,
+        statements: Statements | None = None,
+    ) -> None:
         self.refusal: DeviceError | None = None
         self.is_lost = False
+        self.statements = statements or Statements(())
         self._known = known
         self._on_phase = on_phase
+        self._password = credential.password
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """Mark that the peer has answered."""
@@ -81,6 +93,8 @@ class Client(Witness):
     def connection_lost(self, exc: Exception | None) -> None:
         """Mark the end of the connection, however it came."""
         self.is_lost = True
+        if isinstance(exc, asyncssh.DisconnectError):
+            self.statements.hear(exc.reason, is_challenge=True)
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
@@ -123,6 +137,39 @@ class Client(Witness):
             self.refusal = error
             raise asyncssh.DisconnectError(asyncssh.DISC_BY_APPLICATION, "not now") from error
 
+    def auth_banner_received(self, msg: str, lang: str) -> None:
+        """Hear what the device shows, to everyone at first."""
+        del lang
+        self.statements.hear(msg)
+
+    def password_auth_requested(self) -> str | None:
+        """Give the password, once: one that was rejected is not repeated by another method."""
+        password, self._password = self._password, None
+        if password is not None:
+            self.statements.answered()
+        return password
+
+    def kbdint_auth_requested(self) -> str | None:
+        """Take part where there is a password left to answer with."""
+        return None if self._password is None else ""
+
+    def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        """Answer the one question for a password; a challenge without a question just shows."""
+        del lang
+        asked = [prompt for prompt, _ in prompts]
+        self.statements.hear("\n".join((name, instructions, *asked)), is_challenge=True)
+        if not asked:
+            return []
+        if len(asked) > 1 or not _PASSWORD.search(asked[0]):
+            return None
+        if self.statements.is_enough:
+            self.refusal = self.statements.yielded()
+            raise asyncssh.DisconnectError(asyncssh.DISC_BY_APPLICATION, "not now")
+        password = self.password_auth_requested()
+        return None if password is None else [password]
+
     def auth_completed(self) -> None:
         """Mark that the device took the credential."""
         self._on_phase(Phase.CHANNEL)
@@ -159,8 +206,7 @@ def options(
     """Give asyncssh's arguments, but for `protection`: who logs in, in so many ``seconds``.
 
     Nothing of the user's own SSH set-up is read: no configuration file, no agent, no keys of the
-    home folder. A password is sent once: asyncssh drops it after use, so that a rejected one is
-    not repeated by another method.
+    home folder. The password is asked of the ``client``.
     """
     methods = ["publickey"] if keys else []
     if credential.password is not None:
@@ -169,7 +215,7 @@ def options(
         "client_factory": lambda: client,
         "username": credential.username,  # scrapli's own may bear a platform's suffix once more
         "client_keys": list(keys) or None,  # an empty list would mean the keys of the home folder
-        "password": credential.password,
+        "password": None,
         "preferred_auth": methods,
         "agent_path": None,
         "config": None,

@@ -14,6 +14,7 @@ from typing import Final
 
 from collector.credentials import Credential
 from collector.driver.questions import PASSWORD, USERNAME
+from collector.driver.statements import Statements
 from collector.driver.stream import SETTLED, Stream
 from collector.driver.template import visible
 from collector.errors import DeviceError
@@ -124,46 +125,72 @@ class TelnetReader:
 
 
 async def log_in(
-    stream: Stream, credential: Credential, newline: bytes, before: Callable[[], None]
+    stream: Stream,
+    credential: Credential,
+    newline: bytes,
+    statements: Statements,
+    before: Callable[[], None],
 ) -> None:
     """Answer the device's questions for a name and a password, each once; ``before`` the first.
 
-    Raises `DeviceError` of class `auth` when it asks again or hangs up after the password, and
-    `busy` when it hangs up before it asks: no line is free.
+    ``statements`` hears what the device says meanwhile: the password is not sent where that is
+    enough, and the name is given once more where the device begins anew with another way to judge
+    it. Raises `DeviceError` of class `auth` when it asks again or hangs up after the password,
+    and `busy` when it hangs up before it asks: no line is free.
     """
     stream.phase = Phase.AUTH
-    named = answered = False
+    answered = False
+    named = heard = 0
     while True:
-        line = await _next_line(stream, named=named, answered=answered)
+        try:
+            line = await _next_line(stream, statements, named=named > 0, answered=answered)
+        finally:  # what it said before it hung up counts, too
+            statements.hear(_text(stream.heard[heard:]))
+        _go_on(stream, statements, answered=answered)
         if answered and _RENEWAL.search(line):
             return  # whoever learns the prompt sees that a question stands in its place
         if USERNAME.search(line):
-            if named or answered:
+            if answered or named > bool(statements.words):
                 raise _rejected(stream)
-            named = True
-            before()
-            stream.say(credential.username.encode() + newline)
+            if not named:
+                before()
+            named += 1
+            statements.answered()
+            heard = stream.say(credential.username.encode() + newline)
         elif PASSWORD.search(line):
             if answered:
                 raise _rejected(stream)
             answered = True
             if not named:
                 before()
-            stream.say((credential.password or "").encode() + newline)
+            statements.answered()
+            heard = stream.say((credential.password or "").encode() + newline)
         elif answered and _REFUSAL.search(line):
             raise _rejected(stream)
         else:
             return
 
 
-async def _next_line(stream: Stream, *, named: bool, answered: bool) -> bytes:
-    """Wait until the device stands at a line that is not empty and says no more."""
+def _go_on(stream: Stream, statements: Statements, *, answered: bool) -> None:
+    """End the login before the password is sent, where another credential is the one to send."""
+    if statements.is_enough and not answered:
+        raise _rejected(stream)  # it gets its name by what was said
+
+
+async def _next_line(
+    stream: Stream, statements: Statements, *, named: bool, answered: bool
+) -> bytes:
+    """Wait until the device stands at a line that is not empty and says no more.
+
+    Where it says that its authentication server cannot be reached, a question or its end follows.
+    """
     try:
         mark = len(stream.heard)
         while True:
             await stream.until(mark + 1)
             await stream.quiet(SETTLED)
-            if line := visible(stream.last_line()).strip(b"\r\0"):
+            line = visible(stream.last_line()).strip(b"\r\0")
+            if line and not ((named or answered) and statements.says(_text(line).strip())):
                 return line
             mark = len(stream.heard)
     except DeviceError as error:
@@ -174,6 +201,10 @@ async def _next_line(stream: Stream, *, named: bool, answered: bool) -> bytes:
         if not named:
             raise _no_line_free(stream) from error
         raise
+
+
+def _text(heard: bytes | bytearray) -> str:
+    return visible(bytes(heard)).decode("utf-8", "replace")
 
 
 def _rejected(stream: Stream) -> DeviceError:

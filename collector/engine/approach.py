@@ -118,11 +118,19 @@ class Approach:
         self._leave()
 
     def failed(self, fault: Fault) -> None:
-        """Hear that there is none: a rejection counts, all else says nothing of the credential."""
+        """Hear that there is none: a rejection counts, all else says nothing of the credential.
+
+        A credential that was sent because the authentication server is away is taken to be rejected
+        where the device says that once more: it was meant for that, and must not be spent on all.
+        """
         is_before_it = (fault.fault_class, fault.phase) == (FaultClass.JUMP, Phase.RESOLVE)
         if is_before_it and self._visit.device.jump is not None:
             self.withheld = True  # its jump host was lost since it had set out
-        if (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH):
+        is_away = fault.fault_class is FaultClass.AUTH_UNREACHABLE
+        is_rejected = fault.fault_class is FaultClass.AUTH or (
+            is_away and self._visit.has_fallen_back
+        )
+        if is_rejected and fault.phase is Phase.AUTH:
             self._judge(self._trial.reject)
         if self._is_enabling and fault.fault_class is FaultClass.ENABLE:
             self._gate.reject(self._visit)

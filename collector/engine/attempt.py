@@ -97,6 +97,7 @@ async def _open(
             approach.deadlines.append(opening)
             session = await connector.open(visit.device, limits, approach)
     except DeviceError as error:
+        error.fault = visit.judged(error.fault)
         approach.failed(error.fault)
         visit.algorithms = error.algorithms or visit.algorithms
         raise

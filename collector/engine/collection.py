@@ -216,19 +216,22 @@ class _Engine:
 
     async def _work(self, visit: Visit) -> None:
         delay: float | None = None
-        withheld = False
+        withheld = falls_back = False
         try:
             with bound(device=visit.device.name):
                 withheld = await self._attempt(visit)
+                falls_back = visit.falls_back and not withheld
                 delay = None if withheld else self._delay(visit)
-            if delay is None and not withheld:
+            if delay is None and not withheld and not falls_back:
                 await self._conclude(visit)
         finally:
             # The places are kept until the result is taken: unread results are bounded by them.
             del self._running[visit]
             self._sessions.release()
             self._line.leave(visit)
-            if withheld:
+            if falls_back:
+                visit.fall_back()
+            if withheld or falls_back:
                 self._line.join(visit)
             elif delay is not None:
                 self._rest(visit, delay)
@@ -309,6 +312,8 @@ class _Engine:
         if self._breaker.trial(device.credential).is_over:
             if visit.attempts == 0:
                 visit.cancel(self._breaker.fault(device.credential))
+            elif visit.is_unjudged:  # its first credential, and the next was not tried
+                visit.overrule(self._breaker.fault(device.credential))
         elif device.jump is not None and (fault := self._jumps.fault(device.jump)):
             visit.fail(fault)
         await self._conclude(visit)
@@ -325,9 +330,10 @@ class _Engine:
         if fault is None or not is_retried(fault):
             return None
         left = limits_of(visit.device, self._timeouts).device - visit.spent
-        if visit.attempts >= self._retries.attempts or left <= 0:
+        attempts = visit.attempts - visit.before
+        if attempts >= self._retries.attempts or left <= 0:
             return None
-        delay = pause(self._retries, visit.attempts, self._rng)
+        delay = pause(self._retries, attempts, self._rng)
         logger.info("attempt %d: %s; again in %.1f s", visit.attempts, fault.message, delay)
         return delay
 

@@ -90,6 +90,8 @@ async def send(visit: Visit, crew: Crew, timeouts: Timeouts, approach: Approach)
         approach.withheld = True  # it stands in line again, for whoever is left
     else:
         _learn(approach, report)
+        if report.visit.fault is not None:  # the crew does not know what was tried before
+            report.visit.fault = visit.judged(report.visit.fault)
         visit.adopt(report.visit, positions)
     finally:
         if approach.withheld:

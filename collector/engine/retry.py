@@ -4,7 +4,8 @@ Owns the table. What is missing in it is never tried again: a wrong password (ac
 by repetition), a changed host key, a denied command. A fault in the phase ``auth`` stays out as
 well, save ``busy``: a device that hangs up or falls silent there has seen the password. So has one
 that hangs up on the enable secret: that is of class ``enable``, and silence then is ``timeout`` in
-``login``, of which neither is here.
+``login``, of which neither is here. A device whose authentication server is away has seen the
+password, too (``auth_unreachable``), and may judge it by accounts of its own.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ class Visit:
 
     ``spent`` is the time used of the device's limit: attempts count, waiting for a place, for a
     jump host or for a retry does not (see `excuse`). ``opens`` is the jump host to be opened, where
-    this is the visit of one: nothing is asked of it, and it has no result.
+    this is the visit of one: nothing is asked of it, and it has no result. ``before`` counts the
+    attempts that were made with credentials before the present one.
     """
 
     assignment: Assignment
@@ -59,6 +60,8 @@ class Visit:
     spent: float = 0.0
     algorithms: Algorithms | None = None
     started: datetime | None = None
+    before: int = 0
+    _listed: Device | None = None
     _underway: bool = False
     _first: float = 0.0
     _attempt: float = 0.0
@@ -70,6 +73,44 @@ class Visit:
     def device(self) -> Device:
         """The device that is visited."""
         return self.assignment.device
+
+    @property
+    def has_fallen_back(self) -> bool:
+        """Whether the credential is another than the device's first."""
+        return self._listed is not None
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether the next credential is to be tried: the device has said why, and there is one."""
+        return bool(self.device.fallbacks) and self.is_unjudged
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether the last login failed for the device's authentication server, which is away."""
+        return self.fault is not None and self.fault.fault_class is FaultClass.AUTH_UNREACHABLE
+
+    def fall_back(self) -> None:
+        """Go on with the next credential; places must not be held for the one before any more."""
+        self._listed = self._listed or self.device
+        self.assignment = replace(self.assignment, device=self.device.fallen_back())
+        self.before = self.attempts
+
+    def judged(self, fault: Fault) -> Fault:
+        """Give the fault of a login as it counts for the credential of this visit.
+
+        The last fall-back is there for just the time in which the server is away: rejected then,
+        it is rejected, whatever the device says besides.
+        """
+        is_last = self.has_fallen_back and not self.device.fallbacks
+        if fault.fault_class is not FaultClass.AUTH_UNREACHABLE or not is_last:
+            return fault
+        return replace(
+            fault,
+            fault_class=FaultClass.AUTH,
+            message=f"the device rejected fall-back credential {self.device.credential} as well; "
+            f"{fault.message}",
+            hint="check the credential by hand; it is not tried again in this run",
+        )
 
     @property
     def underway(self) -> bool:
@@ -164,6 +205,10 @@ class Visit:
             self.fault, self.evidence = fault, evidence
             self._cut(CommandStatus.FAILED, fault, evidence)
 
+    def overrule(self, fault: Fault) -> None:
+        """End the visit by something else than what its last attempt has come to."""
+        self.fault = fault
+
     def cancel(self, fault: Fault) -> None:
         """End the visit because the run is ending."""
         self.cancelled = True
@@ -177,7 +222,7 @@ class Visit:
         if fault is None:
             fault = next((one.fault for one in commands if one.fault), None)
         return DeviceResult(
-            device=self.device,
+            device=self._listed or self.device,
             status=self._status(),
             started=self.started or self.clock.now(),
             duration=self.clock.monotonic() - self._first if self.started else 0.0,
@@ -186,6 +231,7 @@ class Visit:
             attempts=self.attempts,
             evidence=self.evidence,
             algorithms=self.algorithms,
+            fallback=self.device.credential if self.has_fallen_back else "",
         )
 
     def _keep(self, index: int, result: CommandResult) -> None:

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from collector.document.keys import Closed, Secret, Section, TimeoutKeys, Word
 from collector.model import ProofLevel, SshProfile, Transport
@@ -37,6 +37,31 @@ def _host(text: str) -> str:
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
+
+def _text_or_list(value: object) -> str:
+    """Tell the form that a credential is named in; angle brackets mark it as no key."""
+    return "<list>" if isinstance(value, list) else "<text>"
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if len({*names}) < len(names):
+        raise ValueError("expected each credential once")
+    return names
+
+
+def _alone(value: object) -> object:
+    if isinstance(value, list):
+        raise ValueError("expected one name, a jump host has no fall-back")  # noqa: TRY004 - pydantic's
+    return value
+
+
+Names = Annotated[
+    Annotated[Word, Tag("<text>")]
+    | Annotated[list[Word], Field(min_length=1), AfterValidator(_each_once), Tag("<list>")],
+    Discriminator(_text_or_list),
+]
+"""The credential of a device, or a list of it and those that it falls back on."""
+
 # What is not given stays unset, and is looked for in the next place: see native.py. The defaults
 # stand in for it; those that could be changed have a factory, as pydantic copies them otherwise,
 # which took half the time of 10,000 devices.
@@ -48,7 +73,7 @@ class SharedKeys(Closed):
     """What defaults, groups and devices may all say."""
 
     platform: Word = ""
-    credential: Word = ""
+    credential: Names = ""
     port: Port = 22
     transport: Transport = Transport.SSH
     tags: Annotated[dict[str, str], Section] = Field(default_factory=dict)
@@ -82,7 +107,7 @@ class JumpKeys(Closed):
 
     host: Host
     port: Port = 22
-    credential: Word
+    credential: Annotated[Word, BeforeValidator(_alone)]
     sessions: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
     jump: Word = NO_JUMP
     ssh_profile: SshProfile = SshProfile.DEFAULT

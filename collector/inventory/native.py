@@ -286,8 +286,15 @@ class _Merging:
             timeouts = keys.timeouts
             given["timeouts"] = {key: getattr(timeouts, key) for key in timeouts.model_fields_set}
         for kind, known in self._known.items():
-            if known is not None and kind in given and given[kind] not in known:
-                self._undefined(kind, given[kind], known, (*loc, kind))
+            named = given.get(kind)
+            if known is None or named is None:
+                continue
+            if isinstance(named, list):
+                wrong = [(at, name) for at, name in enumerate(named) if name not in known]
+                for at, name in wrong:
+                    self._undefined(kind, name, known, (*loc, kind, at))
+            elif named not in known:
+                self._undefined(kind, named, known, (*loc, kind))
         return given
 
     def _base(self, groups: tuple[str, ...], written: list[str], loc: Loc) -> Mapping[str, Any]:
@@ -329,11 +336,14 @@ def _device(
     name: str, host: str, groups: tuple[str, ...], merged: Mapping[str, Any], jumps: Jumps
 ) -> Device:
     transport = merged.get("transport", Transport.SSH)
+    named = merged["credential"]
+    credential, *fallbacks = named if isinstance(named, list) else [named]
     return Device(
         name=name,
         host=host,
         platform=merged["platform"],
-        credential=merged["credential"],
+        credential=credential,
+        fallbacks=tuple(fallbacks),
         port=merged.get("port") or _PORTS[transport],
         transport=transport,
         groups=groups,

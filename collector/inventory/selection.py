@@ -44,7 +44,7 @@ _BUILT_IN: Final[dict[str, Callable[[Device], tuple[str, ...]]]] = {
     "host": lambda device: (device.host,),
     "port": lambda device: (str(device.port),),
     "platform": lambda device: (device.platform,),
-    "credential": lambda device: (device.credential,),
+    "credential": lambda device: (device.credential, *device.fallbacks),
     "transport": lambda device: (device.transport.value,),
     "ssh_profile": lambda device: (
         (device.ssh_profile.value,) if device.transport is Transport.SSH else ()

@@ -92,7 +92,9 @@ class LabDevice:
     ``faulty_commands``: which commands the faults of output touch; empty for all that print.
     ``privileged``: logged in without a need for enable. ``greeting``: in place of the persona's
     own, before the first prompt. ``chatter``: log lines; each breaks into one output of a session.
-    ``telnet`` counts only where that is the ``transport``, ``offers`` only over SSH.
+    ``telnet`` counts only where that is the ``transport``, ``offers`` only over SSH. ``banner``: in
+    place of the persona's own before an SSH login; ``refused`` is shown over SSH to a password that
+    is wrong, as `TelnetLogin.refused` is over telnet.
     """
 
     name: str
@@ -118,6 +120,8 @@ class LabDevice:
     fault: LabFault = LabFault.NONE
     faulty_commands: tuple[str, ...] = ()
     offers: Offers = field(default_factory=Offers)
+    banner: str | None = None
+    refused: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

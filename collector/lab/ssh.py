@@ -77,10 +77,10 @@ class SshHost(asyncssh.SSHServer):
     async def begin_auth(self, username: str) -> bool:
         if self._device.fault is LabFault.SILENT_AUTH:
             await _never()
-        if self._connection and self._device.platform in personas():
+        banner = self._device.banner
+        if banner is None and self._device.platform in personas():
             banner = persona(self._device.platform).banner
-            if banner:
-                self._connection.send_auth_banner(banner.replace("\n", "\r\n"))
+        self._show(banner or "")
         return True
 
     def auth_completed(self) -> None:
@@ -90,7 +90,10 @@ class SshHost(asyncssh.SSHServer):
         return self._device.password is not None
 
     def validate_password(self, username: str, password: str) -> bool:
-        return self._judge((username, password) == (self._device.username, self._device.password))
+        good = (username, password) == (self._device.username, self._device.password)
+        if not good:
+            self._show(self._device.refused)
+        return self._judge(good)
 
     def public_key_auth_supported(self) -> bool:
         return bool(self._keys)
@@ -106,6 +109,10 @@ class SshHost(asyncssh.SSHServer):
         return _Session(
             self._lab, self._device, self._stats, self._shell, self._connection, echo=self._echo
         )
+
+    def _show(self, text: str) -> None:
+        if self._connection and text:
+            self._connection.send_auth_banner(text.replace("\n", "\r\n"))
 
     def _judge(self, good: bool) -> bool:
         self._stats.rejected_logins += not good

@@ -46,6 +46,7 @@ def _byte_expression(text: str, info: ValidationInfo) -> str:
 
 
 Expression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_expression)]
+Heard = Annotated[Expression, AfterValidator(_byte_expression)]
 Passage = Annotated[str, StringConstraints(min_length=1), AfterValidator(_byte_expression)]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
@@ -87,6 +88,7 @@ class Entry(BaseModel):
     log_lines: list[Expression] = []
     log_commands: list[Line] = []
     pagers: list[Expression] = []
+    auth_unreachable: list[Heard] = []
     editor_key: Literal["ctrl-e", "none"] = "ctrl-e"
     return_char: Literal["\n", "\r", "\r\n"] = "\n"
     prompt: Expression | None = None
@@ -108,7 +110,7 @@ class Entry(BaseModel):
 
 # These add to what the extended platform has; every other key takes the place of it.
 ADDED: Final = (
-    *("denials", "log_lines", "log_commands", "pagers"),
+    *("denials", "log_lines", "log_commands", "pagers", "auth_unreachable"),
     *("read_only", "filters", "config_modes"),
     *("volatile", "secrets", "secrets_within", "section_lines"),
 )
@@ -147,6 +149,7 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         log_lines=_lines(entry.log_lines),
         log_commands=tuple(entry.log_commands),
         pagers=tuple(re.compile(text.encode()) for text in entry.pagers),
+        auth_unreachable=_lines(entry.auth_unreachable, re.IGNORECASE),
         editor_key=EditorKey(entry.editor_key),
         return_char=entry.return_char,
         prompt=re.compile(entry.prompt) if entry.prompt else None,

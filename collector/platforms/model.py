@@ -63,9 +63,10 @@ class Platform:
     ``denials`` and ``log_lines`` match a whole line without its surrounding blanks;
     ``end_markers`` the whole last line that is not blank, without its trailing blanks;
     ``pagers`` the end of the stream. ``prompt`` is a hint that a user gave, searched for at
-    the end of the stream. ``read_only``, ``filters`` and ``config_modes`` are the words by which
-    `permission_of` tells a harmless command; ``shell`` where the OS expands what is typed,
-    ``history`` where such a shell also puts earlier commands in the place of ``!``.
+    the end of the stream. ``auth_unreachable`` match a whole line that says in a login that the
+    authentication server cannot be reached. ``read_only``, ``filters`` and ``config_modes`` are
+    the words by which `permission_of` tells a harmless command; ``shell`` where the OS expands what
+    is typed, ``history`` where such a shell also puts earlier commands in the place of ``!``.
     ``section_lines`` open a section of its configuration where indentation does not show it;
     ``volatile`` is what differs in it though nobody has changed it, ``secrets`` what nobody is to
     see. ``timeouts`` are those of its devices, by the names of `collector.model.Timeouts`, where an
@@ -85,6 +86,7 @@ class Platform:
     log_lines: tuple[re.Pattern[str], ...] = ()
     log_commands: tuple[str, ...] = ()
     pagers: tuple[re.Pattern[bytes], ...] = ()
+    auth_unreachable: tuple[re.Pattern[str], ...] = ()
     editor_key: EditorKey = EditorKey.CTRL_E
     return_char: str = "\n"
     prompt: re.Pattern[str] | None = None

@@ -79,6 +79,7 @@ DeviceRow = TypedDict(
         "algorithms": AlgorithmsRow | None,
         "change": NotRequired[str | None],  # None: no history is kept of the device
         "backup_files": NotRequired[list[str]],  # below configs/; none where it is not good
+        "fallback": NotRequired[str | None],  # None: the first credential was enough
         "commands": list[CommandRow],
     },
 )
@@ -252,6 +253,7 @@ def device_row(result: DeviceResult, stored: Sequence[Stored | None]) -> DeviceR
         "algorithms": _algorithms(result.algorithms),
         "change": result.change.value if result.change else None,
         "backup_files": list(result.backup_files),
+        "fallback": result.fallback or None,
         "commands": [
             _command_row(command, kept)
             for command, kept in zip(result.commands, stored, strict=True)

@@ -42,6 +42,7 @@ def device_row(device: Device) -> dict[str, object]:
         "ssh_profile": device.ssh_profile if device.transport is Transport.SSH else None,
         "platform": device.platform,
         "credential": device.credential,
+        "fallbacks": list(device.fallbacks),
         "jump": [jump.name for jump in device.jumps],
         "groups": list(device.groups),
         "tags": dict(device.tags),
@@ -58,8 +59,13 @@ def _address(device: Device) -> str:
     jump = f"  jump={_way(device)}" if device.jump else ""
     return (
         f"{device.name}  {where}  {device.platform}  {device.transport}"
-        f"  credential={device.credential}{jump}"
+        f"  credential={_credentials(device)}{jump}"
     )
+
+
+def _credentials(device: Device) -> str:
+    """Name its credentials, the first before those that it falls back on."""
+    return ",".join((device.credential, *device.fallbacks))
 
 
 def _way(device: Device) -> str:
@@ -75,7 +81,7 @@ def _cells(device: Device) -> tuple[str, ...]:
         str(device.port),
         device.transport,
         device.platform,
-        device.credential,
+        _credentials(device),
         " ".join(device.groups),
         tags,
     )

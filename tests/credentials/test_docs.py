@@ -22,9 +22,10 @@ KEYRING = "def get_password(service, username):\n    return f'{service} {usernam
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    block, profiles = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    block, listed, profiles = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     files = {
         "lab.yaml": block,
+        "listed.yaml": listed,
         "profiles.yaml": profiles,
         "secrets/lab": "file secret\n",
         "secrets/passphrase": "passphrase\n",
@@ -48,6 +49,11 @@ async def test_it_is_good_as_written(tmp_path: Path, environ: dict[str, str]) ->
         "inventory", "check", "-i", "lab.yaml", cwd=tmp_path, environ=with_keyring
     )
     assert (end.status, end.stderr) == (Exit.OK, "")
+
+
+def test_the_list_of_the_example(tmp_path: Path, environ: dict[str, str]) -> None:
+    devices = load_inventory(tmp_path / "listed.yaml", environ=environ).devices
+    assert [each.credentials for each in devices] == [("tacacs", "local"), ("local",)]
 
 
 def test_the_profiles_of_the_example(tmp_path: Path, environ: dict[str, str]) -> None:

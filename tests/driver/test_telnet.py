@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from support.sockets import becomes_true, open_sockets
 from support.wire import Manner, Wire
 
 from collector.credentials import Credential
+from collector.driver.statements import Statements
 from collector.driver.stream import Stream
 from collector.driver.telnet import TelnetReader, log_in
 from collector.errors import DeviceError
@@ -274,11 +276,33 @@ class TestLogin:
         async def main() -> None:
             async with line_to(play) as (stream, playing):
                 with pytest.raises(DeviceError) as caught:
-                    await log_in(stream, ADMIN, b"\n", lambda: None)
+                    await log_in(stream, ADMIN, b"\n", Statements(()), lambda: None)
                 fault = caught.value.fault
                 assert (fault.fault_class, fault.phase) == (FaultClass.AUTH, Phase.AUTH)
                 await asyncio.sleep(60)
                 assert not playing.done()  # it still waits for a second password
+
+        warp.run(main())
+
+    def test_words_of_the_server_and_a_pause_are_no_prompt(self) -> None:
+        away = Statements([re.compile("% Backup authentication")])
+
+        async def play(terminal: Terminal) -> list[bytes]:
+            await terminal.send(b"Password: ")
+            lines = [await terminal.read_line(hidden=True)]
+            await terminal.send(b"\r\n% Backup authentication")
+            await asyncio.sleep(10)
+            await terminal.send(b"\r\nPassword: ")
+            return [*lines, await terminal.read_line(hidden=True)]
+
+        async def main() -> None:
+            async with line_to(play) as (stream, playing):
+                with pytest.raises(DeviceError) as caught:
+                    await log_in(stream, ADMIN, b"\n", away, lambda: None)
+                assert caught.value.fault.fault_class is FaultClass.AUTH
+                assert away.words == "% Backup authentication"
+                await asyncio.sleep(60)
+                assert not playing.done()
 
         warp.run(main())
 
@@ -311,7 +335,7 @@ class TestLogin:
 
         async def main() -> None:
             async with line_to(play) as (stream, playing):
-                await log_in(stream, ADMIN, b"\n", lambda: None)
+                await log_in(stream, ADMIN, b"\n", Statements(()), lambda: None)
                 assert await playing == [b"admin"]
 
         warp.run(main())

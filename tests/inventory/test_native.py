@@ -38,6 +38,57 @@ def problems(path: Path, text: str, environ: dict[str, str] | None = None) -> li
     return [line.removeprefix(f"{path}:") for line in caught.value.problems]
 
 
+LISTED = (
+    "defaults: {platform: cisco_iosxe, credential: [tacacs, local]}\n"
+    "credentials: {tacacs: {username: a}, local: {username: a}, door: {username: a}}\n"
+    "jumps: {edge: {host: e, credential: door}}\n"
+)
+
+
+def test_a_device_may_have_several_credentials(path: Path) -> None:
+    found = devices(
+        path,
+        LISTED + "groups: {old: {credential: [local]}, new: {credential: '${FIRST}'}}\n"
+        "devices:\n"
+        "  r1: {host: a, jump: edge}\n"
+        "  r2: {host: b, groups: [old]}\n"
+        "  r3: {host: c, groups: [old], credential: [local, '${FIRST}']}\n"
+        "  r4: {host: d, groups: [new]}\n",
+        {"FIRST": "tacacs"},
+    )
+    assert {name: (one.credential, one.fallbacks) for name, one in found.items()} == {
+        "r1": ("tacacs", ("local",)),
+        "r2": ("local", ()),
+        "r3": ("local", ("tacacs",)),
+        "r4": ("tacacs", ()),
+    }
+    assert found["r1"].credentials == ("tacacs", "local", "door")
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("[]", "r1.credential: expected text or a list with at least one entry, found an empty"),
+        ("[tacacs, tacacs]", "r1.credential: expected each credential once, found a list"),
+        ("[tacacs, {a: b}]", "r1.credential[1]: expected text, found a mapping"),
+        ("[tacacs, lcal]", "r1.credential[1]: no credential 'lcal'; did you mean 'local'?"),
+        ("{name: tacacs}", "r1.credential: expected text or a list with at least one entry, found"),
+    ],
+)
+def test_a_list_of_credentials_that_is_none(path: Path, keys: str, problem: str) -> None:
+    (found,) = problems(path, f"{LISTED}devices:\n  r1: {{host: a, credential: {keys}}}\n")
+    assert f"devices.{problem}" in found
+    assert found.startswith("5:")
+
+
+def test_a_jump_host_has_one_credential(path: Path) -> None:
+    text = LISTED.replace("credential: door", "credential: [door, local]")
+    (found,) = problems(path, text + "devices: {r1: {host: a}}\n")
+    assert found == (
+        "3:37: jumps.edge.credential: expected one name, a jump host has no fall-back, found a list"
+    )
+
+
 def test_the_inventory_of_the_documentation(path: Path) -> None:
     inventory = load(
         path,

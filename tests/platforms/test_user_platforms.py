@@ -46,6 +46,23 @@ def test_a_platform_of_ones_own() -> None:
     assert platform.pagers[0].search(b"x\n--weiter--")
 
 
+def test_words_for_an_authentication_server_that_is_away() -> None:
+    platforms = load_platforms({"cisco_iosxr": {"auth_unreachable": ["% No AAA, (?:try|wait).*"]}})
+    own, *general = platforms["cisco_iosxr"].auth_unreachable
+    assert own.fullmatch("% no aaa, wait a while")
+    assert tuple(general) == platforms["generic"].auth_unreachable
+
+
+@pytest.mark.parametrize("wrong", ["(a", "(a+)+b", ""])
+def test_words_that_cannot_be_looked_for_are_refused_with_their_place(wrong: str) -> None:
+    text = f"platforms:\n  acme:\n    auth_unreachable: [good, '{wrong}']\n"
+    document = parse_document(text, "config.yaml")
+    with pytest.raises(InputError) as caught:
+        load_platforms(document.data["platforms"], document=document)
+    (problem,) = caught.value.problems
+    assert problem.startswith("config.yaml:3:30: platforms.acme.auth_unreachable[1]: expected ")
+
+
 def test_read_only_settings_are_taken_as_they_are() -> None:
     entry = MappingProxyType({"backup": ("show x",), "enable": MappingProxyType({"command": "su"})})
     platform = load_platforms(MappingProxyType({"x": entry}))["x"]

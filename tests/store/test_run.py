@@ -118,6 +118,7 @@ async def test_the_manifest_has_the_names_of_the_contract(tmp_path: Path) -> Non
                 "algorithms": None,
                 "change": None,
                 "backup_files": [],
+                "fallback": None,
                 "commands": [
                     {
                         "command": "show version",
