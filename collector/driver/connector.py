@@ -189,8 +189,8 @@ class _SessionOpening:
         opening = self._opening
         opening.enter(Phase.LOGIN)
         stream = self._stream = Stream(
-            link.driver.transport.read,
-            link.driver.transport.write,
+            link.read,
+            link.write,
             link.cut,
             limit=self._shared.output_limit,
             loss=lambda: link.route.loss,

@@ -6,6 +6,7 @@ Owns the end of a connection, of whatever kind. Refuses to know how it came abou
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from scrapli.driver import AsyncGenericDriver
@@ -23,6 +24,21 @@ class Link:
         self.driver = driver
         self.route = route
         self._client = client
+
+    @property
+    def read(self) -> Callable[[], Awaitable[bytes]]:
+        """What waits for bytes; none at the end.
+
+        Over SSH it is the terminal's own: scrapli's costs a call, a lock and a copy more.
+        """
+        transport: Any = self.driver.transport
+        read: Callable[[], Awaitable[bytes]] = (transport.stdout if self._client else transport).read
+        return read
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """What queues bytes."""
+        return self.driver.transport.write
 
     def cut(self) -> None:
         """End the connection now."""

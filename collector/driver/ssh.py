@@ -17,6 +17,7 @@ import asyncssh
 
 from collector.credentials import Credential
 from collector.driver.algorithms import Suite, agreed, host_keys, offered, suite
+from collector.driver.channel import lighten
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.driver.statements import Statements
 from collector.errors import DeviceError, InputError
@@ -47,6 +48,7 @@ class Witness(asyncssh.SSHClient):
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """Keep the connection, so that it can be cut whenever the opening is given up."""
+        lighten(conn)
         self.connection = conn
 
     def begin_auth(self, username: str) -> None:
