@@ -1,4 +1,4 @@
-"""The terminal of a device over SSH, and a connection that does no more for a packet than it has to.
+"""The terminal of a device over SSH, on a connection that does no more for a packet than it must.
 
 Owns what asyncssh does beside the protocol itself, for each packet: a task and a lock between the
 packet and who reads it, words for a log that nobody keeps, an empty packet before each of ours.

@@ -32,13 +32,16 @@ class Link:
         Over SSH it is the terminal's own: scrapli's costs a call, a lock and a copy more.
         """
         transport: Any = self.driver.transport
-        read: Callable[[], Awaitable[bytes]] = (transport.stdout if self._client else transport).read
+        read: Callable[[], Awaitable[bytes]] = (
+            transport.stdout if self._client else transport
+        ).read
         return read
 
     @property
     def write(self) -> Callable[[bytes], None]:
         """What queues bytes."""
-        return self.driver.transport.write
+        write: Callable[[bytes], None] = self.driver.transport.write
+        return write
 
     def cut(self) -> None:
         """End the connection now."""

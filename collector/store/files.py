@@ -14,6 +14,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,8 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 _CHUNK = 1 << 20
+_FIRST = secrets.randbits(64)
+_COUNT = count()
 _BESIDE = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _HINTS = {
     errno.ENOSPC: "free some space on the disk, then run again",
@@ -48,8 +51,53 @@ def make_folder(path: Path) -> bool:
 
 def write_file(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; the folder is still to be flushed."""
-    with written_beside(path) as file:
-        file.write(data)
+    draft = Draft(path, data)
+    try:
+        draft.settle()
+    finally:
+        draft.drop()
+
+
+class Draft:
+    """A new file beside ``path`` that holds ``data``, until it is settled or dropped.
+
+    Many may be written before the first is settled: a flush then finds that the one before it has
+    done most of its work. System calls and nothing around them, because each lets go of Python's
+    lock, and under load another thread has it next.
+    """
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self._path = path
+        self._beside = str(_beside(path))
+        self._handle = _private(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        except BaseException:
+            self.drop()
+            raise
+
+    def settle(self) -> None:
+        """Flush it and let it take its place; the folder is still to be flushed."""
+        os.fsync(self._handle)
+        self._close()
+        os.replace(self._beside, self._path)
+        self._beside = ""
+
+    def drop(self) -> None:
+        """Remove what has not been settled; harmless when it has."""
+        with suppress(OSError):
+            self._close()
+        if self._beside:
+            with suppress(OSError):
+                os.unlink(self._beside)
+            self._beside = ""
+
+    def _close(self) -> None:
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
 
 @contextmanager
@@ -169,7 +217,9 @@ def remedy(error: OSError) -> str:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{secrets.token_hex(8)}.tmp")
+    # Counted on from a random number: to ask for another one is a system call.
+    number = (_FIRST + next(_COUNT)) % (1 << 64)
+    return path.with_name(f".{number:016x}.tmp")
 
 
 def _private(path: str, flags: int) -> int:

@@ -85,13 +85,14 @@ class Journal:
         """The devices that have a row."""
         return self._lines.keys()
 
-    def append(self, row: DeviceRow) -> None:
-        """Write a row and flush it; after an `OSError` the journal is as it was before."""
-        line = encode(row) + b"\n"
+    def append(self, rows: Sequence[DeviceRow]) -> None:
+        """Write rows and flush them; after an `OSError` the journal is as it was before."""
+        lines = [encode(row) + b"\n" for row in rows]
         with self._writing:
-            self._write(line)
-            self._lines[row["name"]] = Line.of(row, self._end, len(line) - 1)
-            self._end += len(line)
+            self._write(b"".join(lines))
+            for row, line in zip(rows, lines, strict=True):
+                self._lines[row["name"]] = Line.of(row, self._end, len(line) - 1)
+                self._end += len(line)
         self._flush.flush()
 
     def lines(self, order: Sequence[str] = ()) -> Iterator[Line]:

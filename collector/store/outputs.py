@@ -7,7 +7,7 @@ journal or the manifest. All of it blocks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from collector.model import (
 )
 from collector.store.earlier import EarlierRuns
 from collector.store.files import (
+    Draft,
     cause,
     flush_folder,
     link_if_same,
@@ -39,6 +40,8 @@ from collector.store.rows import Stored
 DEVICES = "devices"
 FAILURES = "failures"
 SESSION_LOG = "session.log"
+OPEN_AT_ONCE = 12
+"""Files that are open at once while they are written: descriptors are for sessions."""
 
 Redact = Callable[[bytes], bytes]
 
@@ -52,23 +55,25 @@ class Kept:
     faults: tuple[Fault, ...] = ()
 
 
-def store_outputs(run: Path, earlier: EarlierRuns, result: DeviceResult) -> Kept:
-    """Write a device's good outputs; those that could not be written turn into storage faults.
+def store_outputs(run: Path, earlier: EarlierRuns, results: Sequence[DeviceResult]) -> list[Kept]:
+    """Write the good outputs of devices; those that could not be written turn into storage faults.
 
     An output equal to that of the newest of the ``earlier`` runs that has one is a hard link to it.
+    Several files are written before they are flushed.
     """
-    if not any(_is_good(command) for command in result.commands):
-        return Kept(result=result, stored=(None,) * len(result.commands))
-    folder = run / DEVICES / result.device.name
+    shelves = [_Shelf(run, earlier, result) for result in results]
+    drafts: list[_Drafted] = []
     try:
-        fresh = make_folder(folder)
-        ends = _write_all(folder, earlier, result)
-        if not fresh:  # a device written before in this run: only what is good now stays
-            sweep(folder, frozenset(Path(end.file).name for end in ends if isinstance(end, Stored)))
-        flush_folder(folder)
-    except OSError as error:
-        return unstored(result, could_not_store(f"{DEVICES}/{result.device.name}", error))
-    return _kept(result, ends)
+        for shelf in shelves:
+            for drafted in shelf.written():
+                drafts.append(drafted)
+                if len(drafts) == OPEN_AT_ONCE:
+                    _settle(drafts)
+        _settle(drafts)
+    finally:
+        for drafted in drafts:
+            drafted.draft.drop()
+    return [shelf.kept() for shelf in shelves]
 
 
 def unstored(result: DeviceResult, fault: Fault) -> Kept:
@@ -99,27 +104,89 @@ def could_not_store(place: str, error: OSError) -> Fault:
     )
 
 
-def _write_all(
-    folder: Path, earlier: EarlierRuns, result: DeviceResult
-) -> list[Stored | Fault | None]:
-    # Also what failed takes its name: another command's file is not called otherwise for it.
-    names = command_files([command.command for command in result.commands])
-    return [
-        _write_one(folder, earlier, name, command.output) if _is_good(command) else None
-        for name, command in zip(names, result.commands, strict=True)
-    ]
+class _Shelf:
+    """The folder of one device while its outputs are on their way there."""
+
+    def __init__(self, run: Path, earlier: EarlierRuns, result: DeviceResult) -> None:
+        self.ends: list[Stored | Fault | None] = [None] * len(result.commands)
+        self.place = f"{DEVICES}/{result.device.name}"
+        self._result = result
+        self._folder = run / DEVICES / result.device.name
+        self._earlier = earlier
+        self._is_fresh = True
+        self._fault: Fault | None = None
+
+    def written(self) -> Iterator[_Drafted]:
+        """Write what is good, but for what needs no new file; give what is to be settled."""
+        if not any(_is_good(command) for command in self._result.commands):
+            return
+        try:
+            self._is_fresh = make_folder(self._folder)
+        except OSError as error:
+            self._fault = could_not_store(self.place, error)
+            return
+        # Also what failed takes its name: another command's file is not called otherwise for it.
+        names = command_files([command.command for command in self._result.commands])
+        for number, (name, command) in enumerate(zip(names, self._result.commands, strict=True)):
+            if _is_good(command) and (drafted := self._written(number, name, command.output)):
+                yield drafted
+
+    def kept(self) -> Kept:
+        """Flush the folder, when all is settled; give what became of the outputs."""
+        if self._fault:
+            return unstored(self._result, self._fault)
+        if any(isinstance(end, Stored) for end in self.ends) or not self._is_fresh:
+            try:
+                self._swept()
+                flush_folder(self._folder)
+            except OSError as error:
+                return unstored(self._result, could_not_store(self.place, error))
+        return _kept(self._result, self.ends)
+
+    def _written(self, number: int, name: str, data: bytes) -> _Drafted | None:
+        path = self._folder / name
+        place = f"{self.place}/{name}"
+        drafted = None
+        try:
+            copies = self._earlier.copies(self._folder.name, place)
+            if not any(link_if_same(copy, path, data) for copy in copies):
+                drafted = _Drafted(self, number, place, Draft(path, data))
+        except OSError as error:
+            self.ends[number] = could_not_store(place, error)
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        self.ends[number] = Stored(file=place, bytes=len(data), sha256=digest)
+        return drafted
+
+    def _swept(self) -> None:
+        """Leave only what is good now to a device that was written before in this run."""
+        if not self._is_fresh:
+            stored = (end for end in self.ends if isinstance(end, Stored))
+            sweep(self._folder, frozenset(Path(end.file).name for end in stored))
 
 
-def _write_one(folder: Path, earlier: EarlierRuns, name: str, data: bytes) -> Stored | Fault:
-    path = folder / name
-    place = f"{DEVICES}/{folder.name}/{name}"
-    try:
-        copies = earlier.copies(folder.name, place)
-        if not any(link_if_same(copy, path, data) for copy in copies):
-            write_file(path, data)
-    except OSError as error:
-        return could_not_store(place, error)
-    return Stored(file=place, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """A file of a shelf that is to be settled; ``number`` is that of its command."""
+
+    shelf: _Shelf
+    number: int
+    place: str
+    draft: Draft
+
+    def settle(self) -> None:
+        try:
+            self.draft.settle()
+        except OSError as error:
+            self.draft.drop()
+            self.shelf.ends[self.number] = could_not_store(self.place, error)
+
+
+def _settle(drafts: list[_Drafted]) -> None:
+    """Settle them all, and forget them."""
+    for drafted in drafts:
+        drafted.settle()
+    drafts.clear()
 
 
 def _kept(result: DeviceResult, ends: Sequence[Stored | Fault | None]) -> Kept:

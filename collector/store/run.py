@@ -89,19 +89,23 @@ class OpenRun:
             run = old_folder(folder, header, asked)
             return cls(run, redact, order=run.row.get("planned", ()))
 
-    def store(self, result: DeviceResult) -> DeviceResult:
-        """Write all that is kept of one device; give back the result as it was recorded."""
-        name = result.device.name
-        unsafe = folder_problem(name)
-        kept = unstored(result, _unsafe(unsafe)) if unsafe else self._store_outputs(result)
-        for fault in kept.faults:
-            self.problems.add(f"{name}: {fault.message}")
-        if kept.result.status in _WITH_EVIDENCE and not unsafe:
-            unseen = store_evidence(self.folder, kept.result, self._redact)
-            if unseen is not None:
-                self.problems.add(f"{name}: {unseen.message}")
-        self._record(device_row(kept.result, kept.stored))
-        return kept.result
+    def store(self, results: Sequence[DeviceResult]) -> list[DeviceResult]:
+        """Write all that is kept of some devices, which share what can be flushed once.
+
+        Gives back the results as they were recorded, in their order.
+        """
+        unsafe = [folder_problem(result.device.name) for result in results]
+        safe = iter(
+            self._store_outputs([r for r, bad in zip(results, unsafe, strict=True) if not bad])
+        )
+        kept = [
+            unstored(result, _unsafe(problem)) if problem else next(safe)
+            for result, problem in zip(results, unsafe, strict=True)
+        ]
+        for each, problem in zip(kept, unsafe, strict=True):
+            self._note(each, with_evidence=not problem)
+        self._record([device_row(each.result, each.stored) for each in kept])
+        return [each.result for each in kept]
 
     def end(self, end: RunEnd) -> Path:
         """Write the manifest, point ``latest`` here unless the run was interrupted, and count what
@@ -127,28 +131,39 @@ class OpenRun:
         """Let go of the lock and the files; harmless when done twice."""
         self._opened.close()
 
-    def _store_outputs(self, result: DeviceResult) -> Kept:
-        kept = store_outputs(self.folder, self._earlier, result)
-        if not any(kept.stored):
+    def _store_outputs(self, results: Sequence[DeviceResult]) -> list[Kept]:
+        kept = store_outputs(self.folder, self._earlier, results)
+        if not any(any(each.stored) for each in kept):
             return kept
         try:
             self._devices.flush()
         except OSError as error:
-            return unstored(kept.result, could_not_store(DEVICES, error))
+            fault = could_not_store(DEVICES, error)
+            return [unstored(each.result, fault) if any(each.stored) else each for each in kept]
         return kept
 
-    def _record(self, row: DeviceRow) -> OSError | None:
+    def _note(self, kept: Kept, *, with_evidence: bool) -> None:
+        """Count what of a device could not be written; keep what was seen of one that failed."""
+        name = kept.result.device.name
+        for fault in kept.faults:
+            self.problems.add(f"{name}: {fault.message}")
+        if with_evidence and kept.result.status in _WITH_EVIDENCE:
+            unseen = store_evidence(self.folder, kept.result, self._redact)
+            if unseen is not None:
+                self.problems.add(f"{name}: {unseen.message}")
+
+    def _record(self, rows: Sequence[DeviceRow]) -> OSError | None:
         try:
-            self._journal.append(row)
+            self._journal.append(rows)
         except OSError as error:
-            self._unrecorded[row["name"]] = row
+            self._unrecorded |= {row["name"]: row for row in rows}
             return error
         return None
 
     def _record_again(self) -> None:
         # Rows that a full disk refused: there may be room now, and the manifest needs them.
         for row in tuple(self._unrecorded.values()):
-            error = self._record(row)
+            error = self._record([row])
             if error:
                 message = cause(error, self._journal.path)
                 self.problems.add(f"{row['name']}: could not be recorded: {message}")

@@ -32,14 +32,14 @@ def _largest_file(size: int) -> Iterator[None]:
 
 def test_a_line_that_was_cut_short_leaves_no_trace(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / JOURNAL)
-    journal.append(_row("r1"))
+    journal.append([_row("r1")])
     size = (tmp_path / JOURNAL).stat().st_size
 
     with _largest_file(size + 500), pytest.raises(OSError, match="File too large"):
-        journal.append(_row("x" * 900))
+        journal.append([_row("x" * 900)])
     assert (tmp_path / JOURNAL).stat().st_size == size
 
-    journal.append(_row("r2"))
+    journal.append([_row("r2")])
     assert [row["name"] for row in read_journal(tmp_path)] == ["r1", "r2"]
     assert [line.status for line in journal.lines()] == ["ok", "ok"]
     journal.close()
@@ -48,7 +48,7 @@ def test_a_line_that_was_cut_short_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_line_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / JOURNAL)
     for name in ("r1", "r2"):
-        journal.append(_row(name))
+        journal.append([_row(name)])
 
     lines = [journal.read(line) for line in journal.lines(["r2"])]
     assert lines == list(reversed((tmp_path / JOURNAL).read_bytes().splitlines()))
@@ -57,7 +57,7 @@ def test_a_line_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_journal_that_shrank_is_no_row(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path / JOURNAL)
-    journal.append(_row("r1"))
+    journal.append([_row("r1")])
     (tmp_path / JOURNAL).write_bytes(b"")
 
     with pytest.raises(OSError, match="shorter"):
