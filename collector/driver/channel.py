@@ -63,9 +63,9 @@ class Terminal(asyncssh.SSHClientSession[bytes]):
             await self._waiter
         heard = self._heard[0] if len(self._heard) == 1 else b"".join(self._heard)
         self._heard.clear()
-        if self._size > MOST:
-            self._channel.resume_reading()
-        self._size = 0
+        is_paused, self._size = self._size > MOST, 0
+        if is_paused:
+            self._channel.resume_reading()  # which hands over at once what has come meanwhile
         return heard
 
     def at_eof(self) -> bool:
