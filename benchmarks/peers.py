@@ -60,6 +60,8 @@ class Figures:
 def measured(way: str, work: Work, fleet: Devices, other: Path | None) -> Figures:
     """Do the work once, in a fresh process; ``other``: the checkout that was before."""
     environment = dict(os.environ)
+    # As installed: a program that is compiled anew each time is nobody's.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if way == BEFORE:
         environment["PYTHONPATH"] = str(other)
     before = fleet.cpu()

@@ -36,9 +36,14 @@ COMMON_LIMIT = 50  # ssh processes at once
 
 def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     """Our whole program, by its command line: inventory to files on disk, proofs, manifest."""
+    import collector.backups
     import collector.cli.progress
+    import collector.cli.run
+    import collector.collect.run
     import collector.inventory
-    import collector.settings  # noqa: F401 - what the command would import on its way
+    import collector.settings
+    import collector.telling
+    import collector.views  # noqa: F401 - what the command would import on its way
     from collector.cli import main
     from collector.collect import loop_factory, settle_memory
 
@@ -53,9 +58,11 @@ def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     def run() -> tuple[int, int]:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             main(["run", "--quiet", "--job", "bench", *paths])
-        manifest = json.loads((output / "runs" / "latest" / "manifest.json").read_bytes())
-        rows = [row for row in manifest["devices"] if row["status"] == "ok"]
-        return len(rows), sum(one["bytes"] for row in rows for one in row["commands"])
+        # Line by line: the manifest as a whole would be most of the memory that is measured here.
+        with (output / "runs" / "latest" / "journal.jsonl").open("rb") as journal:
+            rows = (row for row in map(json.loads, journal) if row["status"] == "ok")
+            sizes = [sum(one["bytes"] for one in row["commands"]) for row in rows]
+        return len(sizes), sum(sizes)
 
     return run
 
