@@ -4,9 +4,9 @@
 
 Runs the whole program over a small fleet and over a large one, with the same number of sessions at
 once and 12 KB of output a device, each in a fresh process; the emulated devices are a process of
-their own. Prints the peak of each, what the fleet itself takes at rest (its inventory, read), and
-the peak of as many sessions that all wait for their answers. Ends with 1 where the large fleet took
-more than 1.1 times the peak of the small one.
+their own. Prints the peak of each, what the program takes before it begins, and the peak of as many
+sessions that all wait for their answers. Ends with 1 where the large fleet took more than 1.1 times
+the peak of the small one.
 """
 
 from __future__ import annotations
