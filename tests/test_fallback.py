@@ -105,7 +105,7 @@ async def test_doctor_tells_it_as_a_step(tmp_path: Path, transport: Transport) -
         write_inventory(tmp_path, lab, "tacacs")
         alone = await collector("doctor", "-i", "lab.yaml", "-l", "saying", cwd=tmp_path)
 
-    rows = {row["device"]: row for row in map(json.loads, listed.stdout.splitlines())}
+    rows = {row["name"]: row for row in map(json.loads, listed.stdout.splitlines())}
     assert {name: row["status"] for name, row in rows.items()} == {
         "saying": "ok",
         "mute": "failed",
@@ -148,7 +148,7 @@ async def test_a_run_that_goes_on_tells_of_those_before(tmp_path: Path) -> None:
             *("run", "-i", "lab.yaml", "-c", "show clock", "-f", "jsonl"), cwd=tmp_path
         )
         assert process.stdout is not None
-        assert json.loads(await process.stdout.readline())["device"] == "saying"
+        assert json.loads(await process.stdout.readline())["name"] == "saying"
         process.kill()
         await ended(process)
         end = await collector("run", "--resume", "latest", "-t", "1", cwd=tmp_path)

@@ -13,6 +13,8 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -49,6 +51,19 @@ def begin(end: socket.socket) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
     _process.end = end
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    """End the process some time after the first one, however that has ended.
+
+    It may be waiting for work then, on a queue that it has an end of itself and that never closes.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        time.sleep(CLOSING + 1)  # for the sessions to be closed: the socket has told, too
+        os._exit(0)
 
 
 def serve(loop_factory: LoopFactory | None) -> None:

@@ -193,6 +193,7 @@ async def test_with_every_process_killed_the_run_goes_on_alone(tmp_path: Path, s
 async def test_a_device_that_two_processes_die_over_is_told_of(tmp_path: Path, seen: Seen) -> None:
     async def kill(pool: Pool) -> None:
         await until(lambda: logins(lab) == 10 and sum(s.open for s in lab.stats.values()) == 1)
+        await until(lambda: sum(map(len, pool._members)) == 1)
         one, other = sorted(pool._members, key=len, reverse=True)
         os.kill(one.pid, signal.SIGKILL)
         await until(lambda: len(other) == 1 and lab.stats["d009"].logins == 2)
@@ -270,6 +271,33 @@ async def test_no_process_outlives_a_first_one_that_is_killed(tmp_path: Path) ->
         await until(lambda: not any(stats.open for stats in lab.stats.values()))
 
     assert len(others) >= 2
+    assert "Traceback" not in end.stderr
+
+
+IDLE = """
+import multiprocessing, os, socket, sys
+from concurrent.futures import ProcessPoolExecutor
+from collector.crew.member import begin
+if __name__ == "__main__":
+    ours, theirs = socket.socketpair()
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(1, context, begin, (theirs,))
+    print(executor.submit(os.getpid).result(), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+async def test_nor_does_one_that_has_no_work_yet(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(IDLE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, script, cwd=tmp_path, stdout=PIPE, stderr=PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    pid = int(await process.stdout.readline())
+    await until(lambda: not is_alive(pid))
+    end = await ended(process)
     assert "Traceback" not in end.stderr
 
 
