@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collector.engine.breaker import Breaker
 from collector.engine.collection import collect_devices
-from collector.engine.crew import Crew, NobodyLeft, Permit, Report
+from collector.engine.crew import Crew, Lost, NobodyLeft, Permit, Report
 from collector.engine.errand import Errands
 from collector.engine.order import in_order
 from collector.engine.retry import RETRIED
@@ -28,6 +28,7 @@ __all__ = [
     "Breaker",
     "Crew",
     "Errands",
+    "Lost",
     "NobodyLeft",
     "Permit",
     "Report",

@@ -117,6 +117,11 @@ class Approach:
             self._judge(self._trial.accept)
         self._leave()
 
+    def session(self, *, tried: bool) -> None:
+        """Hear of a session that was opened elsewhere; see `opened`, which may follow."""
+        self.is_tried = tried
+        self.opened()
+
     def failed(self, fault: Fault) -> None:
         """Hear that there is none: a rejection counts, all else says nothing of the credential.
 

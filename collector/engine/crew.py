@@ -20,6 +20,10 @@ class NobodyLeft(CollectorError):
     """A crew has nobody any more who could make an attempt; nothing is known of this one."""
 
 
+class Lost(CollectorError):
+    """Whoever was at an attempt is gone, and nothing is known of it; another one may be made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What came of an attempt that was made elsewhere.
@@ -38,7 +42,14 @@ class Report:
 
 
 class Permit(Protocol):
-    """Leave to send the enable secret of a device's credential."""
+    """Leave to send the enable secret of a device's credential, and who hears what came of it."""
+
+    def session(self, *, tried: bool) -> None:
+        """Hear that there is a session, before the report: others wait to know it.
+
+        ``tried``: the credential was asked for.
+        """
+        ...
 
     async def enabling(self) -> None:
         """Wait until it may be sent; raises `DeviceError` where it is given up."""
@@ -59,8 +70,9 @@ class Crew(Protocol):
         """Have an attempt made, within the limits that stand in its device.
 
         ``permit`` is asked before an enable secret is sent. Raises `DeviceError` where what became
-        of the attempt cannot be known, `NobodyLeft` where there is nobody to make it. After `cut`
-        it returns soon.
+        of the attempt cannot be known, `NobodyLeft` where there is nobody to make it, and `Lost`
+        where it is to be made again: the device stands in line once more, and what has become known
+        of its credential meanwhile holds. After `cut` it returns soon.
         """
         ...
 
@@ -86,7 +98,7 @@ async def send(visit: Visit, crew: Crew, timeouts: Timeouts, approach: Approach)
         )
     except DeviceError as error:
         visit.fail(error.fault)
-    except NobodyLeft:
+    except (NobodyLeft, Lost):
         approach.withheld = True  # it stands in line again, for whoever is left
     else:
         _learn(approach, report)

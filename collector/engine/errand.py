@@ -42,15 +42,20 @@ class Errands:
         self._running: dict[Visit, asyncio.Task[None]] = {}
 
     async def perform(
-        self, assignment: Assignment, may_enable: Callable[[], Awaitable[bool]]
+        self,
+        assignment: Assignment,
+        may_enable: Callable[[], Awaitable[bool]],
+        opened: Callable[[bool], None] = lambda _: None,
     ) -> Report:
         """Make one attempt; a device's failure is in the report.
 
-        ``may_enable`` is asked before the enable secret is sent, while no limit runs.
+        ``may_enable`` is asked before the enable secret is sent, while no limit runs. ``opened``
+        hears of the session, and whether the credential was asked for.
         """
         visit = Visit(assignment=assignment, clock=self._clock)
         gate = _Asking(may_enable)
-        approach = Approach(visit, self._connecting, _decided(), gate, _unheard)
+        approach = _Telling(visit, self._connecting, _decided(), gate, _unheard)
+        approach.tell = opened
         with bound(device=assignment.device.name):
             if self._cut is None:
                 # In a task of its own: a cut must end the attempt, and not what sends the report.
@@ -93,6 +98,16 @@ class Errands:
             visit.fail(internal(visit.phase, error))
         finally:
             visit.turn_home()
+
+
+class _Telling(Approach):
+    """Passes on that there is a session."""
+
+    tell: Callable[[bool], None]
+
+    def opened(self) -> None:
+        super().opened()
+        self.tell(self.is_tried)
 
 
 class _Asking(Gate):

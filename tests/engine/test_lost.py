@@ -1,0 +1,129 @@
+"""Attempts that nobody tells of any more, and credentials that are proven elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from engine.script import LoopClock, Script, collected, device, fault
+from support import warp
+
+from collector.engine import Breaker, Errands, Lost, Permit, Report
+from collector.model import (
+    Assignment,
+    Device,
+    DeviceResult,
+    Fault,
+    FaultClass,
+    Limits,
+    Phase,
+    Status,
+    Timeouts,
+)
+
+
+class Away:
+    """A crew that makes every attempt, in this process; it loses those in ``losing``, once."""
+
+    def __init__(self, script: Script, *losing: str) -> None:
+        self.errands = Errands(script, Limits(), Timeouts(), LoopClock())
+        self.losing = {*losing}
+        self.performed: Counter[str] = Counter()
+        self.most = self.now = 0
+
+    def takes(self, device: Device, *, proven: bool) -> bool:
+        return True
+
+    async def perform(self, assignment: Assignment, permit: Permit) -> Report:
+        name = assignment.device.name
+        self.performed[name] += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self._performed(assignment, permit)
+        finally:
+            self.now -= 1
+
+    async def _performed(self, assignment: Assignment, permit: Permit) -> Report:
+        name = assignment.device.name
+        if name in self.losing:
+            self.losing.remove(name)
+            await asyncio.sleep(1)
+            raise Lost
+
+        async def may_enable() -> bool:
+            await permit.enabling()
+            return True
+
+        return await self.errands.perform(
+            assignment, may_enable, lambda tried: permit.session(tried=tried)
+        )
+
+    def cut(self, fault: Fault) -> None:
+        self.errands.cut(fault)
+
+
+def fleet(count: int) -> list[Device]:
+    return [device(f"c{number}") for number in range(count)]
+
+
+def ends(results: list[DeviceResult]) -> Counter[tuple[Status, FaultClass | None]]:
+    return Counter((r.status, r.fault.fault_class if r.fault else None) for r in results)
+
+
+async def slow(_: Device, __: str) -> None:
+    await asyncio.sleep(10)
+
+
+async def take(_: Device, __: int) -> None:
+    await asyncio.sleep(0.1)
+
+
+def test_what_was_lost_stands_in_line_again() -> None:
+    script = Script()
+    crew = Away(script, "c3", "c7")
+    results = warp.run(collected(script, *fleet(20), crew=crew))
+    assert ends(results) == {(Status.OK, None): 20}
+    assert {name for name, times in crew.performed.items() if times == 2} == {"c3", "c7"}
+    assert {result.attempts for result in results} == {1}
+
+
+def test_what_was_lost_is_not_sent_again_with_a_credential_that_was_given_up() -> None:
+    async def reject(_: Device, __: int) -> None:
+        await asyncio.sleep(0.3)
+        raise fault(FaultClass.AUTH, Phase.AUTH)
+
+    script = Script(on_open=reject)
+    crew = Away(script, "c0")
+    limits = Limits()
+    breaker = Breaker(limits)
+    results = warp.run(collected(script, *fleet(20), crew=crew, limits=limits, breaker=breaker))
+    assert script.tried.total() == 3
+    assert ends(results)[Status.SKIPPED, FaultClass.AUTH_BREAKER] == 17
+
+
+def test_others_set_out_when_the_first_session_stands_and_not_when_it_ends() -> None:
+    script = Script(on_run=slow)
+    crew = Away(script)
+    started: list[float] = []
+
+    async def run() -> list[DeviceResult]:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        results = await collected(script, *fleet(30), crew=crew)
+        started.append(loop.time() - before)
+        return results
+
+    assert ends(warp.run(run())) == {(Status.OK, None): 30}
+    assert crew.most == 30
+    assert started[0] < 25  # two commands of 10 s each, all devices at once
+
+
+def test_so_it_is_with_the_enable_secret() -> None:
+    script = Script(on_run=slow)
+    script.on_enable = take
+    crew = Away(script)
+    results = warp.run(collected(script, *fleet(30), crew=crew))
+    assert ends(results) == {(Status.OK, None): 30}
+    assert crew.most == 30
+    assert script.most_enabling > 3
