@@ -24,7 +24,8 @@ command_text: ContextVar[str] = ContextVar("command_text", default="")
 hidden: ContextVar[Callable[[str], str]] = ContextVar("hidden", default=str)
 
 OWN = "collector"
-FOREIGN = ("asyncssh", "scrapli", "scrapli_community", "asyncio")
+LIBRARIES = ("asyncssh", "scrapli", "scrapli_community")
+FOREIGN = (*LIBRARIES, "asyncio", "distributed", "tornado")
 
 # Verbosity is the count of -v less that of -q.
 _OWN_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
@@ -106,6 +107,27 @@ def forward(levels: Mapping[str, int], take: Callable[[Line], object]) -> None:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     logging.raiseExceptions = False
+
+
+@contextmanager
+def tapped(run: str, levels: Mapping[str, int], take: Callable[[Line], object]) -> Iterator[None]:
+    """Have every line of a run taken by ``take``, in a process that is another program's.
+
+    That program's log has none of them, for secrets are still in it.
+    """
+    handler = _Forwarding(take)
+    handler.addFilter(lambda _: run_id.get() == run)
+    own = logging.getLogger(OWN)
+    handler.setLevel(levels[OWN])
+    own.setLevel(min(own.level or levels[OWN], levels[OWN]))
+    own.propagate = False
+    own.addHandler(handler)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(_SILENT)
+    try:
+        yield
+    finally:
+        own.removeHandler(handler)
 
 
 def relay(line: Line) -> None:

@@ -38,8 +38,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "views": frozenset({"log", "model"}),
     "telling": frozenset({"errors", "log", "model", "store"}),
     "lab": GROUND,
-    "crew": EDGE | {"driver", "engine"},
-    "collect": ROOMS | {"engine", "backups", "telling", "crew"},
+    "redaction": frozenset({"model"}),
+    "crew": EDGE | {"driver", "engine", "redaction"},
+    "collect": ROOMS | {"engine", "backups", "telling", "crew", "redaction"},
     "__init__": (ROOMS - {"driver"}) | {"engine", "collect", "backups"},
     "cli": ROOMS | {"views", "lab", "collect", "backups"},
     "__main__": frozenset({"cli"}),
@@ -55,6 +56,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "typer": frozenset({"cli"}),
     "uvloop": frozenset({"collect"}),
     "keyring": frozenset({"credentials"}),
+    "distributed": frozenset({"crew"}),
     "pydantic": frozenset({"document", "settings", "inventory", "platforms"}),
 }
 

@@ -23,11 +23,11 @@ from support.program import start
 from collector import log
 from collector.cli import main
 from collector.collect import credentials_of, execute, prepare
-from collector.collect.redaction import Redaction
 from collector.errors import Exit
 from collector.lab import DeviceStats, Ending, Lab, LabDevice, LabFault, Terminal
 from collector.lab.server import play
 from collector.model import Device, FaultClass, Timeouts
+from collector.redaction import Redaction
 from collector.settings import Settings
 
 PASSWORD = 'pä"ss w%rd/1<&'  # each of its characters is escaped by somebody

@@ -2,7 +2,7 @@ r"""Secrets of a configuration taken out of it, by its platform's tables.
 
 Owns what is put in the place of a secret: a mark that is the same for all, or one by which a secret
 that has changed, or is shared, can be told without being shown. Refuses to know where the key of
-such marks is from. Not for what we have typed: that is `collect/redaction.py`, which knows the
+such marks is from. Not for what we have typed: that is `redaction.py`, which knows the
 secrets themselves; here only their places are known.
 """
 

@@ -94,6 +94,15 @@ def run(  # noqa: PLR0913 - a parameter is a flag
             help="Visit devices from so many processes; auto: one for each core.",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Have the workers of a Dask cluster visit devices: tls://HOST:PORT of its"
+            " scheduler (cluster.address): see docs/scale.md.",
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -205,6 +214,7 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--job": ("job", job),
         "--workers": ("limits.sessions", workers),
         "--processes": ("processes", processes),
+        "--cluster": ("cluster.address", cluster),
         "--timeout": ("timeouts.device", timeout),
         "--max-runtime": ("timeouts.run", max_runtime),
         "--max-failures": ("max_failures", max_failures),

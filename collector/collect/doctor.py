@@ -16,7 +16,6 @@ from collector.collect.chart import Chart
 from collector.collect.delivery import Delivery, Observer, completed
 from collector.collect.ending import Ending
 from collector.collect.plan import Plan, check_harmless, platforms_of, timed
-from collector.collect.redaction import Redaction, redacted
 from collector.collect.run import redaction_of
 from collector.collect.system import fitted, raise_open_files
 from collector.collect.tally import Tally
@@ -47,7 +46,8 @@ from collector.model import (
     Transport,
 )
 from collector.platforms import Platform
-from collector.settings import Settings
+from collector.redaction import Redaction, redacted
+from collector.settings import ClusterAccess, Settings
 
 _NEXT = {
     Step.RESOLVE: "check the host in the inventory",
@@ -89,7 +89,7 @@ def examination(settings: Settings, limits: tuple[str, ...] = ()) -> Plan:
     )
     check_harmless(assignments, platforms)
     return Plan(
-        settings=settings,
+        settings=replace(settings, cluster=ClusterAccess()),  # it is made from here
         inventory=inventory,
         platforms=platforms,
         job="doctor",

@@ -33,15 +33,16 @@ from collector.collect.plan import (
     platforms_of,
     prepare,
 )
-from collector.collect.redaction import Redaction, redacted
-from collector.collect.system import fitted, loop_factory, processes, raise_open_files, versions
+from collector.collect.spreading import check_spread, cluster_of, is_elsewhere, spread_of
+from collector.collect.system import fitted, raise_open_files, versions
 from collector.collect.tally import Tally
 from collector.errors import Exit, StorageError
 from collector.model import Assignment, Change, Device, DeviceResult, Redact, Status
+from collector.redaction import Redaction, redacted
 
 if TYPE_CHECKING:
+    from collector.collect.spreading import Spread
     from collector.credentials import Credentials
-    from collector.crew import Pool
     from collector.engine import Breaker, Connector, Crew
     from collector.platforms import Platform
     from collector.settings import Job, Settings
@@ -146,13 +147,17 @@ async def execute(
 
     if credentials is None:
         credentials = await asyncio.to_thread(credentials_of, plan)
-    settings = replace(plan.settings, limits=fitted(plan.settings.limits, raise_open_files()))
+    settings = plan.settings
+    cluster = cluster_of(plan) if connector is None else None
+    if cluster is None:  # else the sessions are open elsewhere
+        settings = replace(settings, limits=fitted(settings.limits, raise_open_files()))
     stop, breaker = Stop(), Breaker(settings.limits)
     ending = Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
-    connecting = _connecting(connector, settings, plan.platforms, credentials)
+    connecting = cluster or _connecting(connector, settings, plan.platforms, credentials)
+    crew = spread_of(plan, settings, credentials, cluster) if connector is None else None
     assignments = await asyncio.to_thread(begun_in_order, plan, settings.limits)
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:
@@ -160,7 +165,6 @@ async def execute(
                 devices = log.counted(plan.total, "device")
                 logger.info("%s, outputs go to %s", devices, writer.folder)
                 tally = _tally(plan)
-                crew = _crew(plan, settings, credentials) if connector is None else None
                 visited = _spread(assignments, connect, settings, stop, breaker=breaker, crew=crew)
                 results = _all_results(plan, visited, ending)
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
@@ -192,6 +196,7 @@ def credentials_of(plan: Plan) -> Credentials:
         **key_specs(plan.settings, _job(plan)),
         **hook_specs(plan),
     }
+    check_spread(plan)
     credentials = Credentials(specs, os.environ)
     credentials.check(_names_of(plan))
     Notice(plan, credentials)
@@ -314,7 +319,7 @@ async def _spread(
     stop: asyncio.Event,
     *,
     breaker: Breaker,
-    crew: Pool | None,
+    crew: Spread | None,
 ) -> AsyncGenerator[DeviceResult]:
     """Collect with a crew, which is there as long as there are results to come."""
     async with crew or contextlib.nullcontext() as working:
@@ -322,22 +327,6 @@ async def _spread(
         async with contextlib.aclosing(results):
             async for result in results:
                 yield result
-
-
-def _crew(plan: Plan, settings: Settings, credentials: Credentials) -> Pool | None:
-    """Give the processes that visit devices beside this one, where there are to be any."""
-    count = processes(settings.processes, len(plan.assignments))
-    if count == 1:
-        return None
-    from collector.crew import Pool, Work
-
-    work = Work(
-        settings=replace(settings, document=None),
-        platforms=plan.platforms,
-        credentials=credentials.held(_names(plan.assignments)),
-        levels=log.levels(),
-    )
-    return Pool(count, work, loop_factory())
 
 
 def _results(
@@ -394,7 +383,8 @@ def _job(plan: Plan) -> Job | None:
 
 def _names_of(plan: Plan) -> frozenset[str]:
     named = {**key_specs(plan.settings, _job(plan)), **hook_specs(plan)}
-    return _names(plan.assignments) | named.keys()
+    logins = frozenset[str]() if is_elsewhere(plan) else _names(plan.assignments)
+    return logins | named.keys()
 
 
 def _names(assignments: Iterable[Assignment]) -> frozenset[str]:

@@ -7,6 +7,7 @@ where a secret is sent.
 """
 
 from collector.credentials.credentials import Credentials
+from collector.credentials.sending import sendable
 from collector.credentials.spec import (
     FIELDS,
     Command,
@@ -33,5 +34,6 @@ __all__ = [
     "expand",
     "is_template",
     "malformed",
+    "sendable",
     "source_of",
 ]

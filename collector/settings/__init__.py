@@ -7,7 +7,7 @@ over the default. Refuses to know what is done with a setting, and which platfor
 from collector.settings.checks import has_login, url_problem
 from collector.settings.layers import Override
 from collector.settings.loading import load_settings, settings_schema
-from collector.settings.values import Backups, Hook, Job, Push, Settings
+from collector.settings.values import Backups, ClusterAccess, Hook, Job, Push, Settings
 
 __all__ = [
     "load_settings",
@@ -17,6 +17,7 @@ __all__ = [
     "Job",
     "Backups",
     "Push",
+    "ClusterAccess",
     "Hook",
     "has_login",
     "url_problem",

@@ -27,6 +27,13 @@ def checked_processes(value: object) -> int | None:
     raise ValueError(f"expected a number from 1 to {MOST_PROCESSES}, or auto")
 
 
+def checked_scheduler(text: str) -> str:
+    host = r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\])"
+    if text and not re.fullmatch(rf"(?:tls|tcp)://{host}:\d{{1,5}}", text):
+        raise ValueError("expected the address of a scheduler: tls://HOST:PORT")
+    return text
+
+
 def checked_tolerance(value: object) -> Tolerance | None:
     if value is None:
         return None

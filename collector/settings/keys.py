@@ -41,6 +41,7 @@ from collector.settings.checks import (
     checked_branch,
     checked_processes,
     checked_remote,
+    checked_scheduler,
     checked_summary,
     checked_template,
     checked_tolerance,
@@ -50,6 +51,7 @@ from collector.settings.checks import (
 )
 from collector.settings.values import (
     BACKUPS,
+    CLUSTER,
     KNOWN_HOSTS,
     LIMITS,
     OUTPUT_LIMIT,
@@ -141,6 +143,20 @@ class _RetryKeys(Closed):
     backoff: SecondsOrNone = Field(
         RETRIES.backoff, description="seconds before the second attempt, doubled after it"
     )
+
+
+class _ClusterKeys(Closed):
+    address: Annotated[str, AfterValidator(checked_scheduler)] = Field(
+        CLUSTER.address,
+        description="the scheduler of the Dask cluster whose workers visit devices; empty: none",
+    )
+    tls_ca: str = Field("", description="the authority that certifies all of the cluster (PEM)")
+    tls_cert: str = Field("", description="the certificate that is shown to the cluster (PEM)")
+    tls_key: str = Field("", description="the certificate's private key (PEM)")
+    insecure: StrictBool = Field(
+        CLUSTER.insecure, description="whether an address with tcp:// will do: nothing is encrypted"
+    )
+    site_tag: Word = Field(CLUSTER.site_tag, description="the tag that names the site of a device")
 
 
 class _JobKeys(Closed):
@@ -245,6 +261,7 @@ class Keys(Closed):
     order: Order = Field(
         Order.LONGEST_FIRST, description="which devices are begun first, by the last runs"
     )
+    cluster: Annotated[_ClusterKeys, Section] = _ClusterKeys()
     max_failures: _MaxFailures = Field(
         None, description="devices that may fail, or a share of all, before no more are begun"
     )
@@ -307,6 +324,7 @@ _SECTIONS: Final[Mapping[Loc, type[Closed]]] = {
     ("limits",): _LimitKeys,
     ("timeouts",): _TimeoutKeys,
     ("retries",): _RetryKeys,
+    ("cluster",): _ClusterKeys,
     ("retention",): _RetentionKeys,
     ("backups",): _BackupKeys,
     ("backups", "push"): _PushKeys,

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from collector.document import Document, Loc, complaints, parse_document, read_document
 from collector.errors import InputError
 from collector.model import HostKeys, Limits, Redact, Retention, Retries, Timeouts
+from collector.settings.clusters import unusable_cluster
 from collector.settings.jobs import clashing_jobs, list_of, section_of, undefined_job, unkeyed_jobs
 from collector.settings.keys import Keys, backups_of, hook_of, job_of, schema
 from collector.settings.layers import (
@@ -26,7 +27,7 @@ from collector.settings.layers import (
     origin_of,
     slips,
 )
-from collector.settings.values import BUILT_IN, Settings
+from collector.settings.values import BUILT_IN, ClusterAccess, Settings
 
 FILE: Final = Path("config.yaml")
 
@@ -52,6 +53,7 @@ def load_settings(
     data, origins = merged(document.data, layers)
     problems = list(slips(environ))
     wrong = [*undefined_job(data), *unkeyed_jobs(data), *clashing_jobs(data)]
+    wrong += unusable_cluster(data)
     try:
         keys = Keys.model_validate(data)
     except ValidationError as error:
@@ -83,15 +85,28 @@ def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
 def _settings(keys: Keys, origins: Mapping[Loc, str], document: Document) -> Settings:
     folder = Path(document.name).parent
 
-    def placed(key: str, given: str) -> Path:
+    def placed(key: str, given: str, section: str = "") -> Path:
         # Unlike Path.expanduser, it leaves an unknown ~user as it is.
         expanded = Path(os.path.expanduser(given))
-        in_file = key in document.data and (key,) not in origins
-        return folder / expanded if in_file else expanded
+        loc = (section, key) if section else (key,)
+        there = section_of(document.data, section) if section else document.data
+        return folder / expanded if key in there and loc not in origins else expanded
 
     def path(key: str) -> Path:
         return placed(key, getattr(keys, key))
 
+    def of_cluster(key: str) -> Path | None:
+        given = getattr(keys.cluster, key)
+        return placed(key, given, "cluster") if given else None
+
+    cluster = ClusterAccess(
+        address=keys.cluster.address,
+        tls_ca=of_cluster("tls_ca"),
+        tls_cert=of_cluster("tls_cert"),
+        tls_key=of_cluster("tls_key"),
+        insecure=keys.cluster.insecure,
+        site_tag=keys.cluster.site_tag,
+    )
     jobs = {name: job_of(name, job) for name, job in keys.jobs.items()}
     return Settings(
         inventory=path("inventory"),
@@ -102,6 +117,7 @@ def _settings(keys: Keys, origins: Mapping[Loc, str], document: Document) -> Set
         retries=Retries(**keys.retries.model_dump()),
         processes=keys.processes,
         order=keys.order,
+        cluster=cluster,
         max_failures=keys.max_failures,
         host_keys=keys.host_keys,
         known_hosts=path("known_hosts"),

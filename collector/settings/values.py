@@ -92,6 +92,23 @@ class Hook:
     timeout: float = 30.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAccess:
+    """The cluster whose workers visit the devices: its scheduler's address, empty for none.
+
+    ``tls_ca``, ``tls_cert`` and ``tls_key`` are files in PEM; ``insecure`` lets an address with
+    ``tcp://`` do without. The tag ``site_tag`` of a device names its site.
+    """
+
+    address: str = ""
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    site_tag: str = "site"
+
+
+CLUSTER: Final = ClusterAccess()
 RETENTION: Final = Retention()
 BUILT_IN: Final = {"backup": Job(name="backup", commands="backup", backup=True)}
 BACKUPS: Final = Backups()
@@ -115,6 +132,7 @@ class Settings:
     retries: Retries = RETRIES
     processes: int | None = 1
     order: Order = Order.LONGEST_FIRST
+    cluster: ClusterAccess = CLUSTER
     max_failures: Tolerance | None = None
     host_keys: HostKeys = HostKeys.ACCEPT_NEW
     known_hosts: Path = field(default_factory=KNOWN_HOSTS.expanduser)

@@ -79,6 +79,7 @@ def test_the_shipped_file_has_the_keys_of_the_schema() -> None:
         "limits": "Limit",
         "timeouts": "Timeout",
         "retries": "Retry",
+        "cluster": "Cluster",
         "backups": "Backup",
         "retention": "Retention",
     }

@@ -118,9 +118,28 @@ def redacted(result: DeviceResult, redact: Redaction) -> DeviceResult:
         return result
     return replace(
         result,
-        fault=_fault(result.fault, redact),
+        fault=redacted_fault(result.fault, redact),
         evidence=redact.evidence(result.evidence),
-        commands=tuple(_command(command, redact) for command in result.commands),
+        commands=tuple(redacted_command(command, redact) for command in result.commands),
+    )
+
+
+def redacted_fault(fault: Fault | None, redact: Redaction) -> Fault | None:
+    """Take secrets out of what is said of a failure."""
+    if fault is None:
+        return None
+    return replace(fault, message=redact.text(fault.message))
+
+
+def redacted_command(command: CommandResult, redact: Redaction) -> CommandResult:
+    """Take secrets out of all but a good output."""
+    if not _told(command):
+        return command
+    return replace(
+        command,
+        fault=redacted_fault(command.fault, redact),
+        evidence=redact.evidence(command.evidence),
+        notes=tuple(redact.text(note) for note in command.notes),
     )
 
 
@@ -188,20 +207,3 @@ def _cut(form: bytes, text: bytes) -> Iterator[tuple[int, int]]:
 
 def _told(command: CommandResult) -> bool:
     return bool(command.fault or command.evidence or command.notes)
-
-
-def _fault(fault: Fault | None, redact: Redaction) -> Fault | None:
-    if fault is None:
-        return None
-    return replace(fault, message=redact.text(fault.message))
-
-
-def _command(command: CommandResult, redact: Redaction) -> CommandResult:
-    if not _told(command):
-        return command
-    return replace(
-        command,
-        fault=_fault(command.fault, redact),
-        evidence=redact.evidence(command.evidence),
-        notes=tuple(redact.text(note) for note in command.notes),
-    )

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support import outcomes
 
 import collector
-from collector.collect.redaction import OWN, REDACTED, Redaction, redacted
 from collector.model import Fault, FaultClass, Phase, Status
+from collector.redaction import OWN, REDACTED, Redaction, redacted
 
 SECRET = "pä\"s's w%rd/1<&\\"
 HIDDEN = REDACTED.decode()

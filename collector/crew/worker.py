@@ -1,0 +1,242 @@
+"""One worker of a cluster, seen from the client: what it is at, and what it is told.
+
+Owns the way there and back: words are gathered into shards, and reports are asked for again and
+again. Every call goes through the scheduler, which reads nothing of it. Refuses to choose who is
+visited by which worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Protocol
+
+from collector import log
+from collector.crew import station
+from collector.crew.contract import Contract, Opened, Parcel, Reach, Reached, our_version
+from collector.crew.wire import packed
+from collector.crew.words import Answer, Cut, Done, Go, Plea
+from collector.engine import Permit, Report, SystemClock, Visit
+from collector.errors import CollectorError, DeviceError
+from collector.model import Assignment, Fault, Jump, Phase, Timeouts
+
+SHARD = 25  # words that go out together
+GATHER = 0.02  # seconds that the first of them waits for the others
+POLL = 1.0  # seconds that a worker is asked to wait for something to tell
+SILENCE = 30.0  # seconds without an answer, after which a worker is given up: more than its lease
+STARTING = 60.0  # seconds until it must be ready
+AFTER_CUT = 2.5  # seconds for the attempts to report after a cut
+CLOSING = 2.0  # seconds for it to hear of the end
+
+logger = logging.getLogger(__name__)
+
+
+class Gone(CollectorError):
+    """The worker is lost, with all that it was at."""
+
+
+class Caller(Protocol):
+    """Has a function run by a worker, outside of Dask's own schedule."""
+
+    async def run(self, function: Callable[..., Any], *args: Any, workers: list[str]) -> Any:
+        """Give a mapping of the worker's address to what it has returned."""
+        ...
+
+
+class Worker:
+    """A worker, from the moment that the scheduler has told of it to the one that it is lost.
+
+    ``labels`` are the names of its resources. ``is_taking``: the scheduler has it take work.
+    ``reached`` are the jump hosts that it is logged in to, as far as is known.
+    """
+
+    def __init__(self, caller: Caller, address: str, labels: frozenset[str]) -> None:
+        self.address, self.labels = address, labels
+        self.is_up, self.is_taking = False, True
+        self.reached: frozenset[Jump] = frozenset()
+        self._caller = caller
+        self._run = ""
+        self._loop = asyncio.get_running_loop()
+        self._outbox: list[object] = []
+        self._wake = asyncio.Event()
+        self._numbers = 0
+        self._reports: dict[int, asyncio.Future[Report]] = {}
+        self._openings: dict[int, tuple[Jump, asyncio.Future[Fault | None]]] = {}
+        self._given: dict[int, tuple[Assignment, Permit]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cut: Fault | None = None
+
+    def __len__(self) -> int:
+        """Count the attempts that it is at."""
+        return len(self._reports)
+
+    async def begin(self, contract: Contract) -> None:
+        """Have it get ready; one that cannot is told of, and gets no device."""
+        self._run = contract.run
+        ours = our_version()
+        try:
+            async with asyncio.timeout(STARTING):
+                theirs = await self._call(station.begin, contract.run, ours, packed(contract))
+        except Exception as error:  # noqa: BLE001  the library's, its peer's, or whatever it ran
+            said = log.one_line(f"{type(error).__name__}: {error}")[:200]
+            logger.error("worker %s cannot be used: %s", self.address, said)  # noqa: TRY400
+            return
+        if theirs != ours:
+            logger.error(
+                "worker %s gets no devices: it has version %s of the collector, and this is %s",
+                *(self.address, theirs, ours),
+            )
+            return
+        self.is_up = True
+        self._start(self._whole(self._deliver))
+        self._start(self._whole(self._fetch))
+
+    async def perform(self, assignment: Assignment, permit: Permit) -> Report:
+        """Have an attempt made; raises `Gone` when the worker is lost meanwhile."""
+        number = self._number()
+        awaited = self._reports[number] = self._loop.create_future()
+        self._given[number] = assignment, permit
+        try:
+            self._say(Go(number=number, assignment=assignment))
+            report: Report = await awaited
+            return report
+        finally:
+            del self._reports[number], self._given[number]
+
+    async def reach(self, jump: Jump, timeouts: Timeouts) -> Fault | None:
+        """Have a jump host logged in to; raises `Gone` when the worker is lost meanwhile."""
+        number = self._number()
+        awaited: asyncio.Future[Fault | None] = self._loop.create_future()
+        self._openings[number] = jump, awaited
+        try:
+            self._say(Reach(number=number, jump=jump, timeouts=timeouts))
+            return await awaited
+        finally:
+            del self._openings[number]
+
+    def cut(self, fault: Fault) -> None:
+        """Have all attempts end; may be called again, for a word may be lost."""
+        if not self.is_up:
+            return
+        self._say(Cut(fault=fault))
+        if self._cut is None:
+            self._loop.call_later(AFTER_CUT, self._give_up, fault)
+        self._cut = fault
+
+    def lose(self, how: str) -> None:
+        """Count on it no more."""
+        if not self.is_up:
+            return
+        self.is_up = False
+        self.reached = frozenset()
+        at = log.counted(len(self), "device")
+        logger.error("worker %s %s, and was at %s", self.address, how, at)
+        self._stop()
+        if self._cut is not None:
+            self._give_up(self._cut)
+        for report in self._reports.values():
+            if not report.done():
+                report.set_exception(Gone())
+        for _, opened in self._openings.values():
+            if not opened.done():
+                opened.set_exception(Gone())
+
+    async def end(self) -> None:
+        """Let it go; bounded."""
+        was_up, self.is_up = self.is_up, False
+        self._stop()
+        if was_up:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CLOSING):
+                    await self._call(station.close, self._run)
+
+    async def _whole(self, talk: Callable[[], Awaitable[None]]) -> None:
+        """Talk as long as it answers."""
+        try:
+            await talk()
+        except TimeoutError:
+            self.lose(f"was silent for {SILENCE:g} s")
+        except Exception as error:  # noqa: BLE001  the library's, its peer's, or whatever it ran
+            logger.debug("worker %s: %s: %s", self.address, type(error).__name__, error)
+            self.lose("was lost")
+
+    async def _deliver(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await asyncio.sleep(GATHER)
+            while self._outbox:
+                shard, self._outbox = self._outbox[:SHARD], self._outbox[SHARD:]
+                async with asyncio.timeout(SILENCE):
+                    if not await self._call(station.post, self._run, packed(shard)):
+                        raise Gone
+
+    async def _fetch(self) -> None:
+        while True:
+            async with asyncio.timeout(SILENCE):
+                data = await self._call(station.fetch, self._run, POLL)
+            if not data:
+                raise Gone
+            parcel: Parcel = pickle.loads(data)
+            self.reached = parcel.reached
+            for word in parcel.words:
+                self._hear(word)
+
+    def _hear(self, word: object) -> None:
+        match word:
+            case Done(number=number, report=report):
+                if (awaited := self._reports.get(number)) and not awaited.done():
+                    awaited.set_result(report)
+            case Opened(number=number, tried=tried) if number in self._given:
+                self._given[number][1].session(tried=tried)
+            case Reached(number=number, fault=fault) if number in self._openings:
+                jump, opened = self._openings[number]
+                if fault is None:
+                    self.reached |= {jump}
+                if not opened.done():
+                    opened.set_result(fault)
+            case Plea(number=number) if number in self._given:
+                self._start(self._answer(number, self._given[number][1]))
+            case log.Line():
+                log.relay(word)
+
+    async def _answer(self, number: int, permit: Permit) -> None:
+        try:
+            await permit.enabling()
+        except DeviceError:
+            self._say(Answer(number=number, may=False))
+        else:
+            self._say(Answer(number=number, may=True))
+
+    def _give_up(self, fault: Fault) -> None:
+        for number, awaited in self._reports.items():
+            if not awaited.done():
+                visit = Visit(assignment=self._given[number][0], clock=SystemClock())
+                visit.cancel(replace(fault, phase=Phase.COMMAND))
+                awaited.set_result(Report(visit=visit, tried=True))
+
+    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        answers = await self._caller.run(function, *args, workers=[self.address])
+        return answers[self.address]
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _say(self, word: object) -> None:
+        self._outbox.append(word)
+        self._wake.set()
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
