@@ -128,6 +128,7 @@ def tapped(run: str, levels: Mapping[str, int], take: Callable[[Line], object]) 
         yield
     finally:
         own.removeHandler(handler)
+        own.propagate = not any(isinstance(each, _Forwarding) for each in own.handlers)
 
 
 def relay(line: Line) -> None:

@@ -46,12 +46,16 @@ OWN: Final = (
     "rejected the credential",
     "the connection was refused",
     "the device asks a question at login",
+    "the device cannot reach its authentication server",
     "the device closed the session",
     "the device denied the command",
     "the device did not enter the privileged mode",
     "the enable secret",
     "the host key has changed",
     "the host name does not resolve",
+    "the process that visited it died",
+    "the worker that visited it was lost",
+    "whoever visited it was lost",
 )
 """Of the messages of devices that fail, what is in no way a device's: it stays as it is, but where
 it is the secret, all of it, or the secret goes on behind it."""

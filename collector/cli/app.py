@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = typer.main.get_command(app)
         status = command.main(args=argv, prog_name="collector", standalone_mode=False)
     except KeyboardInterrupt:
+        # What is left is the interpreter's own end; a second one would have it say so aloud.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return Exit.INTERRUPTED
     except SystemExit as exit_request:
         return exit_request.code if isinstance(exit_request.code, int) else Exit.OK

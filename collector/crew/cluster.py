@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from collector import log
 from collector.crew.contract import Contract
+from collector.crew.station import CLOSING as CLOSING_THERE
+from collector.crew.station import LEASE
 from collector.crew.worker import Gone, Worker
 from collector.engine import Lost, NobodyLeft, Permit, Report
 from collector.errors import DeviceError, InputError
@@ -63,6 +65,7 @@ class Cluster:
         self._lost: Counter[str] = Counter()
         self._is_gone = False
         self._cut: Fault | None = None
+        self._ended = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
         for device in devices:
             if device.jumps:
@@ -106,11 +109,18 @@ class Cluster:
         try:
             return await worker.perform(assignment, permit)
         except Gone:
+            await self._ask_again()
+            if not self._is_gone:
+                # It may be there all the same, and at the device until it has missed us for long.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LEASE + CLOSING_THERE):
+                        await self._ended.wait()
             self._give_back(device)
 
     def cut(self, fault: Fault) -> None:
         """Have all attempts end; one that does not report in time is told of as cut off."""
         self._cut = fault
+        self._ended.set()
         for worker in self._workers.values():
             worker.cut(fault)
 
@@ -184,21 +194,33 @@ class Cluster:
 
     # Who is there.
 
+    async def _ask_again(self) -> None:
+        """Look whether the scheduler is there: who is lost with it was not lost by itself."""
+        try:
+            await self._look()
+        except Exception as error:  # noqa: BLE001  however the library says it
+            self._lose_scheduler(error)
+
+    def _lose_scheduler(self, error: Exception | None = None) -> None:
+        if self._is_gone:
+            return
+        self._is_gone = True
+        if error is not None:
+            logger.debug("scheduler: %s: %s", type(error).__name__, error)
+        logger.error("cluster %s: the connection to the scheduler was lost", self._access.address)
+        for worker in self._workers.values():
+            worker.lose("cannot be reached any more")
+
     async def _watch(self, client: Client) -> None:
         turn = 0
         while client.status == "running":
             await asyncio.sleep(WATCH)
             turn += 1
             if turn % LOOK == 0 and client.status == "running":
-                try:
-                    await self._look()
-                except Exception as error:  # noqa: BLE001  however the library says it
-                    logger.debug("scheduler: %s: %s", type(error).__name__, error)
-                    break
-        self._is_gone = True
-        logger.error("cluster %s: the connection to the scheduler was lost", self._access.address)
-        for worker in self._workers.values():
-            worker.lose("cannot be reached any more")
+                await self._ask_again()
+                if self._is_gone:
+                    return
+        self._lose_scheduler()
 
     async def _look(self) -> None:
         """Ask the scheduler who is at work; begin with those that have come."""

@@ -35,45 +35,26 @@ logger = logging.getLogger(__name__)
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-@dataclass(slots=True)
-class _Process:
-    """What this process was given before it was given work: its end of the socket pair."""
-
-    end: socket.socket | None = None
-
-
-_process = _Process()
-
-
-def begin(end: socket.socket) -> None:
-    """Take the end of the socket pair that the process was started with."""
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
-    _process.end = end
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+def serve(end: socket.socket, loop_factory: LoopFactory | None) -> None:
+    """Make attempts until the other end hangs up; the only thing a process does. Never returns."""
+    try:
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+        threading.Thread(target=_outlive_nobody, daemon=True).start()
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_serve(end))
+    finally:
+        os._exit(0)  # what it could not do, the first process has noticed: there is no one to tell
 
 
 def _outlive_nobody() -> None:
-    """End the process some time after the first one, however that has ended.
-
-    It may be waiting for work then, on a queue that it has an end of itself and that never closes.
-    """
+    """End the process some time after the first one, however that has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         time.sleep(CLOSING + 1)  # for the sessions to be closed: the socket has told, too
         os._exit(0)
-
-
-def serve(loop_factory: LoopFactory | None) -> None:
-    """Make attempts until the other end hangs up; blocking, the only thing a process does."""
-    assert _process.end is not None  # `begin` was called: it is the initializer of the process
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_serve(_process.end))
-    parent = multiprocessing.parent_process()
-    if parent is None or not parent.is_alive():
-        os._exit(0)  # nobody is left to report to, and the pool's own end would say so aloud
 
 
 async def _serve(end: socket.socket) -> None:

@@ -1,8 +1,9 @@
 """The crew on this machine: processes beside this one, each with an event loop and a connector.
 
 Owns that a process which dies or falls silent is noticed, that what it was at is tried once more by
-another, and that none outlives the run. Each is the only one of a `ProcessPoolExecutor`: one that
-is killed breaks its own executor, and not those of the others.
+another, and that none outlives the run. Not a `ProcessPoolExecutor`: one process that is killed
+breaks the whole of it, its queue keeps idle processes of a killed program alive for ever, and its
+work is whole calls, where an attempt has to ask back.
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
 from types import TracebackType
+from typing import NoReturn
 
 from collector import log
-from collector.crew.member import CLOSING, IGNORED, LoopFactory, begin, serve
+from collector.crew.member import CLOSING, IGNORED, LoopFactory, serve
 from collector.crew.wire import Wire
 from collector.crew.words import Alive, Answer, Begun, Cut, Done, Go, Plea, Ready, Work
-from collector.engine import NobodyLeft, Permit, Report, SystemClock, Visit
+from collector.engine import Lost, NobodyLeft, Permit, Report, SystemClock, Visit
 from collector.errors import DeviceError
 from collector.model import Assignment, Device, Fault, FaultClass, Phase
 
 STARTING = 60.0  # seconds until a process must be able to work
 SILENCE = 30.0  # seconds without a sign of life, after which it is given up
+LOOKS = 10  # at signs of life in that time: it counts only while this process runs, too
 AFTER_CUT = 3.0  # seconds for the attempts to report after a cut
 VISITS = 2  # processes that an attempt may be lost with
 
@@ -49,6 +52,7 @@ class Pool:
         self._work = work
         self._loop_factory = loop_factory
         self._members: list[_Member] = []
+        self._losses: Counter[str] = Counter()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -84,15 +88,19 @@ class Pool:
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have the process make it that has the least to do; see `engine.Crew`."""
-        visits = 0
-        while visits < VISITS:
-            up = [member for member in self._members if member.is_up]
-            if not up:
-                raise NobodyLeft
+        while up := [member for member in self._members if member.is_up]:
             try:
                 return await min(up, key=len).perform(assignment, permit)
-            except _Lost as lost:
-                visits += lost.had_begun
+            except _Died as died:
+                if died.had_begun:
+                    self._give_back(assignment.device)
+        raise NobodyLeft
+
+    def _give_back(self, device: Device) -> NoReturn:
+        """Have a device visited once more, after the process was lost that was at it."""
+        self._losses[device.name] += 1
+        if self._losses[device.name] < VISITS:
+            raise Lost
         raise DeviceError.of(
             FaultClass.INTERNAL,
             Phase.COMMAND,
@@ -106,7 +114,7 @@ class Pool:
             member.cut(fault)
 
 
-class _Lost(Exception):
+class _Died(Exception):
     """The process has died; ``had_begun`` tells whether it was at the attempt by then."""
 
     def __init__(self, *, had_begun: bool) -> None:
@@ -122,15 +130,16 @@ class _Member:
         self.pid = 0
         self._loop_factory = loop_factory
         self._loop = asyncio.get_running_loop()
-        self._executor: ProcessPoolExecutor | None = None
-        self._end: Future[None] | None = None
+        self._process: SpawnProcess | None = None
         self._wire: Wire | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._numbers = 0
         self._awaited: dict[int, asyncio.Future[Report]] = {}
         self._given: dict[int, tuple[Assignment, Permit]] = {}
         self._begun: set[int] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[int, asyncio.Task[None]] = {}
+        self._heard = 0
+        self._end = "died"
         self._is_cut = False
 
     def __len__(self) -> int:
@@ -139,60 +148,69 @@ class _Member:
 
     async def start(self, work: Work) -> None:
         """Start the process and wait until it can work; one that cannot is logged."""
-        ours, theirs = socket.socketpair()
-        await asyncio.to_thread(self._launch, theirs)
-        theirs.close()
-        self._wire = await Wire.over(ours)
-        await self._wire.send(work)
         try:
             async with asyncio.timeout(STARTING):
+                self._wire = await self._launched()
+                self._wire.put(work)
                 while not isinstance(word := await self._wire.receive(), Ready):
                     self._hear(word)
-        except (EOFError, TimeoutError):
-            logger.warning("a process could not be started%s", await self._why())
+        except (EOFError, OSError) as error:  # a TimeoutError is an OSError
+            logger.warning("a process could not be started: %s", type(error).__name__)
             return
-        self.pid, self.is_up = word.pid, True
-        self._reader = self._loop.create_task(self._read(self._wire))
+        self.is_up = True
+        self._tasks = (
+            self._loop.create_task(self._read(self._wire)),
+            self._loop.create_task(self._watch()),
+        )
+
+    async def _launched(self) -> Wire:
+        ours, theirs = socket.socketpair()
+        try:
+            wire = await Wire.over(ours)
+        except BaseException:
+            ours.close()
+            theirs.close()
+            raise
+        self._wire = wire
+        try:
+            await asyncio.to_thread(self._launch, theirs)
+        finally:
+            theirs.close()
+        return wire
 
     def _launch(self, theirs: socket.socket) -> None:
         # "spawn": a fork would copy what this process has open, and the locks of its threads.
         context = multiprocessing.get_context("spawn")
-        executor = self._executor = ProcessPoolExecutor(1, context, begin, (theirs,))
+        process = context.Process(target=serve, args=(theirs, self._loop_factory))
+        process.daemon = True  # the interpreter's end waits for none
         resource_tracker.ensure_running()  # now, for it unblocks signals where it is started
         with _blocked():
-            self._end = executor.submit(serve, self._loop_factory)
-
-    async def _why(self) -> str:
-        """Say why the process has ended, where it can be known."""
-        if self._end is None:
-            return ""
-        try:
-            async with asyncio.timeout(1):
-                await asyncio.wrap_future(self._end)
-        except Exception as error:  # noqa: BLE001  whatever it was, it is said
-            return f": {type(error).__name__}"
-        return ""
+            process.start()
+        self._process, self.pid = process, process.pid or 0
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
-        """Have an attempt made; raises `_Lost` when the process dies over it."""
+        """Have an attempt made; raises `_Died` when the process dies over it."""
         assert self._wire is not None  # it is up
         self._numbers += 1
         number = self._numbers
         awaited = self._awaited[number] = self._loop.create_future()
         self._given[number] = assignment, permit
         try:
-            self._start(self._wire.send(Go(number=number, assignment=assignment)))
+            self._wire.put(Go(number=number, assignment=assignment))
             report: Report = await awaited
             return report
         finally:
             del self._awaited[number], self._given[number]
             self._begun.discard(number)
+            # Nobody is there any more for whom the secret could be sent.
+            if answer := self._answers.pop(number, None):
+                answer.cancel()
 
     def cut(self, fault: Fault) -> None:
         """Have it end what it is at."""
         if not self.is_up or self._wire is None:
             return
-        self._start(self._wire.send(Cut(fault=fault)))
+        self._wire.put(Cut(fault=fault))
         if not self._is_cut:
             self._is_cut = True
             self._loop.call_later(AFTER_CUT, self._give_up, fault)
@@ -200,40 +218,51 @@ class _Member:
     async def end(self) -> None:
         """End the process; one that does not go is killed."""
         self.is_up = False
-        for task in (*self._tasks, *([self._reader] if self._reader else [])):
+        for task in (*self._tasks, *self._answers.values()):
             task.cancel()
         if self._wire is not None:
             self._wire.close()
-        if self._executor is None:
+        if self._process is None:
             return
-        ended = asyncio.create_task(asyncio.to_thread(self._executor.shutdown))
-        await asyncio.wait([ended], timeout=CLOSING + 2)
-        if not ended.done():
-            self._kill()
-            await ended
+        try:
+            await asyncio.to_thread(self._process.join, CLOSING + 2)
+        finally:  # also where nobody waits for it any longer
+            if self._process.is_alive():
+                self._process.kill()
+        await asyncio.to_thread(self._process.join, CLOSING)
 
     async def _read(self, wire: Wire) -> None:
         try:
             while True:
-                async with asyncio.timeout(SILENCE):
-                    word = await wire.receive()
-                self._hear(word)
-        except TimeoutError:
-            self._kill()
-            self._lose(f"was silent for {SILENCE:g} s")
+                self._hear(await wire.receive())
+                self._heard += 1
         except EOFError:
-            self._lose("died")
+            pass
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing more is heard of it
+            self._end = f"could not be understood ({type(error).__name__})"
+        self._lose()
+
+    async def _watch(self) -> None:
+        """Kill the process when it has been silent for long while this one was running."""
+        silent = 0
+        while silent < LOOKS:
+            heard = self._heard
+            await asyncio.sleep(SILENCE / LOOKS)
+            silent = silent + 1 if heard == self._heard else 0
+        self._end = f"was silent for {SILENCE:g} s"
+        self._lose()
 
     def _hear(self, word: object) -> None:
         match word:
             case Done(number=number, report=report):
                 if (awaited := self._awaited.get(number)) and not awaited.done():
+                    assert report.visit.device.name == self._given[number][0].device.name
                     awaited.set_result(report)
             case Begun(number=number):
                 self._begun.add(number)
-            case Plea(number=number):
-                if number in self._given:
-                    self._start(self._answer(number, self._given[number][1]))
+            case Plea(number=number) if number in self._given:
+                permit = self._given[number][1]
+                self._answers[number] = self._loop.create_task(self._answer(number, permit))
             case log.Line():
                 log.relay(word)
             case Alive():
@@ -244,17 +273,22 @@ class _Member:
         try:
             await permit.enabling()
         except DeviceError:
-            await self._wire.send(Answer(number=number, may=False))
+            self._wire.put(Answer(number=number, may=False))
         else:
-            await self._wire.send(Answer(number=number, may=True))
+            self._wire.put(Answer(number=number, may=True))
 
-    def _lose(self, how: str) -> None:
+    def _lose(self) -> None:
+        if not self.is_up:
+            return
         self.is_up = False
+        if self._process is not None:
+            self._process.kill()
         at = log.counted(len(self), "device")
-        logger.error("process %d %s over %s: tried once more elsewhere", self.pid, how, at)
+        again = f" over {at}: tried once more elsewhere" if len(self) else ""
+        logger.error("process %d %s%s", self.pid, self._end, again)
         for number, awaited in self._awaited.items():
             if not awaited.done():
-                awaited.set_exception(_Lost(had_begun=number in self._begun))
+                awaited.set_exception(_Died(had_begun=number in self._begun))
 
     def _give_up(self, fault: Fault) -> None:
         for number, awaited in self._awaited.items():
@@ -262,17 +296,6 @@ class _Member:
                 visit = Visit(assignment=self._given[number][0], clock=SystemClock())
                 visit.cancel(replace(fault, phase=Phase.COMMAND))
                 awaited.set_result(Report(visit=visit))
-
-    def _kill(self) -> None:
-        # Not reaped before its executor has seen it go: the id is still its own.
-        if self.pid and self._end is not None and not self._end.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 @contextlib.contextmanager

@@ -32,13 +32,16 @@ class Wire:
         """Take one end of a socket pair."""
         return cls(*await asyncio.open_unix_connection(sock=end, limit=_BUFFERED))
 
-    async def send(self, value: object) -> None:
-        """Send a value; waits while the peer does not read. One that has gone is not told of."""
-        # In one write: senders are tasks of one loop, and a frame is not torn by another's.
+    def put(self, value: object) -> None:
+        """Send a value, and do not wait for the peer to read it; one that has gone is not told."""
         if self._writer.is_closing():
             return
         data = packed(value)
         self._writer.write(_LENGTH.pack(len(data)) + data)
+
+    async def send(self, value: object) -> None:
+        """Send a value; waits while the peer does not read."""
+        self.put(value)
         with contextlib.suppress(ConnectionError):  # whoever reads from it hears of the end
             await self._writer.drain()
 

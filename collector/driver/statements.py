@@ -45,6 +45,7 @@ class Statements:
         self._has_next = has_next
         self._standing: set[str] = set()
         self._counts = False
+        self._was_judged = False
 
     @property
     def is_enough(self) -> bool:
@@ -54,6 +55,7 @@ class Statements:
     def answered(self) -> None:
         """Note that something of the credential was sent: what comes now is said to this user."""
         self._counts = True
+        self._was_judged = bool(self.words)
 
     def hear(self, text: str, *, is_challenge: bool = False) -> None:
         """Take note of what the device has shown, of whole lines each time."""
@@ -76,10 +78,17 @@ class Statements:
         return any(pattern.fullmatch(line) for pattern in self._patterns)
 
     def judged(self, error: DeviceError) -> DeviceError:
-        """Give the end of a login its own name where such words were said in it."""
+        """Give the end of a login its own name where such words were said in it.
+
+        Not where the credential was sent after them: somebody else has judged it then, as the
+        second group of servers, and a rejection is one.
+        """
         fault = error.fault
         if not self.words or fault.phase is not Phase.AUTH or fault.fault_class not in _ENDS:
             return error
+        if self._was_judged:
+            said = f"{fault.message}; it had said before: {self.words}"
+            return DeviceError(replace(fault, message=said), error.evidence)
         return DeviceError(
             replace(
                 fault,

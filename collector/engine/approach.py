@@ -61,6 +61,7 @@ class Approach:
         self.is_tried = False
         self._is_judged = False
         self._is_enabling = False
+        self._has_left = False
         self._timers: list[asyncio.TimerHandle] = []
 
     async def __aenter__(self) -> Approach:
@@ -98,10 +99,16 @@ class Approach:
 
         A device that asks for it has accepted the login; who waits keeps nobody from connecting.
         """
+        if self._is_enabling:  # asked once more, from where the attempt is made anew
+            return
         if self.is_tried:
             self._judge(self._trial.accept)
         self._give_back()
-        if not await self._unhurried(self._gate.admits(self._visit)):
+        admitted = await self._unhurried(self._gate.admits(self._visit))
+        if admitted and self._has_left:  # nobody else would give the place back
+            self._gate.leave(self._visit)
+            admitted = False
+        if not admitted:
             self.withheld = True
             raise DeviceError.of(
                 FaultClass.SKIPPED, Phase.LOGIN, "the enable secret is not tried any more"
@@ -140,6 +147,13 @@ class Approach:
         if self._is_enabling and fault.fault_class is FaultClass.ENABLE:
             self._gate.reject(self._visit)
             self._on_news(self._visit)
+
+    def lost(self) -> None:
+        """Hear that nothing will be known of what was sent: a secret on trial may be rejected."""
+        if self.is_tried and not self._trial.is_proven:
+            self._judge(self._trial.miss)
+        if self._is_enabling and not self._gate.trial.is_proven:
+            self._gate.miss(self._visit)
 
     async def _unhurried(self, waiting: Awaitable[T]) -> T:
         """Wait for others' sake: the time is not the device's."""
@@ -188,6 +202,7 @@ class Approach:
 
     def _leave(self) -> None:
         """Stand in nobody's way any more."""
+        self._has_left = True
         self._stop_timers()
         self._give_back()
         if self._is_enabling:

@@ -13,7 +13,7 @@ from typing import Protocol
 from collector.engine.approach import Approach
 from collector.engine.visit import Visit, limits_of
 from collector.errors import CollectorError, DeviceError
-from collector.model import Assignment, Device, Fault, Phase, Timeouts
+from collector.model import Assignment, Device, Fault, FaultClass, Phase, Timeouts
 
 
 class NobodyLeft(CollectorError):
@@ -89,6 +89,7 @@ async def send(visit: Visit, crew: Crew, timeouts: Timeouts, approach: Approach)
     positions = visit.open_positions()
     device = replace(visit.device, timeouts={**visit.device.timeouts, "device": left})
     commands = tuple(visit.assignment.commands[position] for position in positions)
+    is_lost = False
     visit.turn_home()  # a cut reaches the crew by its own way, and what it had comes back
     try:
         # It counts as tried with its credential from here on: when it is, nobody here sees.
@@ -98,18 +99,31 @@ async def send(visit: Visit, crew: Crew, timeouts: Timeouts, approach: Approach)
         )
     except DeviceError as error:
         visit.fail(error.fault)
-    except (NobodyLeft, Lost):
-        approach.withheld = True  # it stands in line again, for whoever is left
+    except Lost:
+        is_lost = approach.withheld = True  # it stands in line again, and has been visited
+        approach.lost()
+        visit.fail(_lost(visit.phase))
+    except NobodyLeft:
+        approach.withheld = True
     else:
         _learn(approach, report)
         if report.visit.fault is not None:  # the crew does not know what was tried before
             report.visit.fault = visit.judged(report.visit.fault)
         visit.adopt(report.visit, positions)
     finally:
-        if approach.withheld:
+        if approach.withheld and not is_lost:
             visit.withdraw()
         else:
             visit.end()
+
+
+def _lost(phase: Phase) -> Fault:
+    return Fault(
+        fault_class=FaultClass.INTERNAL,
+        phase=phase,
+        message="whoever visited it was lost",
+        hint="look for what ends processes there: too little memory, most likely",
+    )
 
 
 def _learn(approach: Approach, report: Report) -> None:

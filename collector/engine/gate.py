@@ -37,6 +37,11 @@ class Gate:
         self.trial.reject(visit)
         self._wake()
 
+    def miss(self, visit: Visit) -> None:
+        """Note that it will never be known what a device made of the secret."""
+        self.trial.miss(visit)
+        self._wake()
+
     def leave(self, visit: Visit) -> None:
         """Forget a device: what became of it says nothing of the secret, or is known."""
         self.trial.leave(visit)

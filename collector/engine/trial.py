@@ -94,6 +94,12 @@ class Trial:
         if not self.is_over:
             self.rejected_by.append(visit.device.name)
 
+    def miss(self, visit: Visit) -> None:
+        """Note that it will never be known what a device made of it: it may have rejected it."""
+        self.leave(visit)
+        if not (self.is_over or self.is_proven):
+            self.rejected_by.append(f"{visit.device.name} (not known)")
+
     def leave(self, visit: Visit) -> None:
         """Forget a device: what became of it says nothing, or is known."""
         self._scouts.discard(visit)

@@ -231,8 +231,13 @@ class Visit:
             attempts=self.attempts,
             evidence=self.evidence,
             algorithms=self.algorithms,
-            fallback=self.device.credential if self.has_fallen_back else "",
+            fallback=self.device.credential if self._has_used_fallback() else "",
         )
+
+    def _has_used_fallback(self) -> bool:
+        """Tell whether the credential that was fallen back on was tried, or given up before."""
+        is_barred = self.fault is not None and self.fault.fault_class is FaultClass.AUTH_BREAKER
+        return self.has_fallen_back and (self.attempts > self.before or is_barred)
 
     def _keep(self, index: int, result: CommandResult) -> None:
         before = self.results.get(index)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +29,7 @@ _WELL = (Status.OK, Status.PARTIAL)
 _REJECTED = (FaultClass.AUTH, FaultClass.ENABLE)
 _UNREADABLE = (InputError, KeyError, TypeError, ValueError, AttributeError)  # or by other hands
 
+_ABSURD: Final = 1e7  # seconds: a third of a year, which no run has spent on a device
 logger = logging.getLogger(__name__)
 
 
@@ -88,7 +88,7 @@ def _durations(folder: Path) -> Iterator[tuple[str, str | None, float]]:
         for row in brief_rows(folder):
             name, status, seconds = str(row["name"]), row["status"], float(row["duration_s"])
             asked = status in _WELL or (status == Status.FAILED and row["attempts"] > 0)
-            if asked and isfinite(seconds):
+            if asked and 0 <= seconds < _ABSURD:
                 yield name, None if status in _WELL else str(row["class"]), seconds
     except _UNREADABLE as error:
         logger.info("%s: no durations are taken from it: %s", folder, error)

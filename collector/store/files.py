@@ -184,19 +184,30 @@ class SharedFlush:
         self._handle = handle
         self._asked = 0
         self._flushed = 0
+        self._failure: OSError | None = None
         self._count = threading.Lock()
         self._turn = threading.Lock()
 
     def flush(self) -> None:
-        """Return when everything written before this call is on the disk."""
+        """Return when everything written before this call is on the disk.
+
+        A flush that has failed fails for good: the kernel tells of it once, and would call the
+        next one good though what was lost is lost.
+        """
         with self._count:
             self._asked += 1
             mine = self._asked
         with self._turn:
             if self._flushed >= mine:
                 return
+            if self._failure is not None:
+                raise self._failure
             covered = self._asked
-            os.fsync(self._handle)
+            try:
+                os.fsync(self._handle)
+            except OSError as error:
+                self._failure = error
+                raise
             self._flushed = covered
 
 

@@ -89,6 +89,7 @@ def store_evidence(run: Path, result: DeviceResult, redact: Redact) -> Fault | N
         make_folder(folder)
         write_file(folder / SESSION_LOG, _session_log(result, redact))
         flush_folder(folder)
+        flush_folder(run / FAILURES)
     except OSError as error:
         return could_not_store(f"{FAILURES}/{result.device.name}/{SESSION_LOG}", error)
     return None

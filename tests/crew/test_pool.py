@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections import Counter
@@ -161,8 +162,9 @@ async def test_what_a_killed_process_was_at_is_tried_once_more(
     tmp_path: Path, seen: Seen, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def kill(pool: Pool) -> None:
-        await until(lambda: logins(lab) >= 15)
-        os.kill(pool.pids[0], signal.SIGKILL)
+        await until(lambda: any(member._begun for member in pool._members))
+        busy = next(member for member in pool._members if member._begun)
+        os.kill(busy.pid, signal.SIGKILL)
 
     seen.act = kill
     async with fleet(40, think=0.3) as lab:
@@ -171,8 +173,9 @@ async def test_what_a_killed_process_was_at_is_tried_once_more(
 
     assert outcome.exit_status is Exit.OK
     assert outcome.totals[Status.OK] == 40
-    assert most == 2
-    assert {result.attempts for result in results.values()} == {1}
+    assert most <= 2
+    assert max(seen.performed.values()) == 2
+    assert max(result.attempts for result in results.values()) == 2
     (line,) = (r.getMessage() for r in caplog.records if "died over" in r.getMessage())
     assert line.endswith(": tried once more elsewhere")
 
@@ -275,14 +278,13 @@ async def test_no_process_outlives_a_first_one_that_is_killed(tmp_path: Path) ->
 
 
 IDLE = """
-import multiprocessing, os, socket, sys
-from concurrent.futures import ProcessPoolExecutor
-from collector.crew.member import begin
+import multiprocessing, os, socket
+from collector.crew.member import serve
 if __name__ == "__main__":
     ours, theirs = socket.socketpair()
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(1, context, begin, (theirs,))
-    print(executor.submit(os.getpid).result(), flush=True)
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, None))
+    process.start()
+    print(process.pid, flush=True)
     os.kill(os.getpid(), 9)
 """
 
@@ -297,8 +299,60 @@ async def test_nor_does_one_that_has_no_work_yet(tmp_path: Path) -> None:
     assert process.stdout is not None
     pid = int(await process.stdout.readline())
     await until(lambda: not is_alive(pid))
-    end = await ended(process)
-    assert "Traceback" not in end.stderr
+    await ended(process)
+
+
+async def test_where_no_process_can_be_started_one_visits_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def launch(*_: object) -> None:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(pools._Member, "_launch", launch)
+    async with fleet(5) as lab:
+        outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
+    assert outcome.totals[Status.OK] == 5
+    assert "0 of 2 processes could be started" in caplog.messages
+
+
+async def test_one_that_hangs_while_it_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch = pools._Member._launch
+    stopped: list[int] = []
+
+    def launch_and_stop(member: pools._Member, theirs: socket.socket) -> None:
+        launch(member, theirs)
+        os.kill(member.pid, signal.SIGSTOP)
+        stopped.append(member.pid)
+
+    monkeypatch.setattr(pools, "STARTING", 0.5)
+    monkeypatch.setattr(pools, "CLOSING", 0.0)
+    monkeypatch.setattr(pools._Member, "_launch", launch_and_stop)
+    async with fleet(5) as lab:
+        outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
+    assert outcome.totals[Status.OK] == 5
+    assert len(stopped) == 2
+    assert not any(map(is_alive, stopped))
+
+
+async def test_one_that_is_lost_while_it_waits_for_leave_keeps_nobody_waiting(
+    tmp_path: Path, seen: Seen
+) -> None:
+    """Its plea must not be granted any more: nobody would ever give that place back."""
+    devices = [
+        LabDevice(name=f"d{number:03}", platform="cisco_iosxe", think=0.3) for number in range(12)
+    ]
+
+    async def kill(pool: Pool) -> None:
+        await until(lambda: any(member._answers for member in pool._members))
+        asking = next(member for member in pool._members if member._answers)
+        os.kill(asking.pid, signal.SIGKILL)
+
+    seen.act = kill
+    async with Lab(devices) as lab:
+        outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
+    assert outcome.totals[Status.OK] == 12
 
 
 def children(pid: int) -> list[int]:

@@ -119,6 +119,7 @@ async def test_a_worker_that_is_lost_says_so_of_all_it_was_at(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("STATION_PW", SECRET)
+    monkeypatch.setattr(logging.getLogger("collector.crew"), "handlers", [caplog.handler])
     slow = LabDevice(name="slow", platform="cisco_iosxe", password=SECRET, think=600)
     async with Lab([slow]) as lab, at_work("b") as (worker, near):
         visit = asyncio.create_task(worker.perform(assignment(lab, "slow"), Never()))

@@ -253,17 +253,17 @@ class TestTelnetDialogue:
         assert BACKUP in fault.message
         assert lines == ["admin"]
 
-    async def test_it_is_where_there_is_no_other_one(self) -> None:
+    async def test_it_is_sent_where_there_is_no_other_one_and_judged(self) -> None:
         fault, lines = await told(
             *(ASKS_FOR_NAME, ANSWER, SAYS, ASKS, ANSWER, b"\r\nLogin incorrect\r\n"), listed=False
         )
-        assert (fault.fault_class, fault.phase) == AWAY
+        assert (fault.fault_class, fault.phase) == REJECTED
         assert lines == ["admin", "wrong"]
 
     async def test_the_name_is_given_again_to_a_device_that_begins_anew(self) -> None:
         again = (SAYS, ASKS_FOR_NAME, ANSWER, ASKS, ANSWER, b"\r\nLogin incorrect\r\n")
         fault, lines = await told(ASKS_FOR_NAME, ANSWER, *again, listed=False)
-        assert (fault.fault_class, fault.phase) == AWAY
+        assert (fault.fault_class, fault.phase) == REJECTED
         assert lines == ["admin", "admin", "wrong"]
 
     async def test_no_password_is_given_again(self) -> None:
@@ -369,11 +369,13 @@ class TestKeyboardInteractive:
         assert host.seen == []
 
     @IN_A_CHALLENGE
-    async def test_it_is_where_there_is_no_other_one(self, play: dict[str, str]) -> None:
+    async def test_it_is_sent_where_there_is_no_other_one_and_judged(
+        self, play: dict[str, str]
+    ) -> None:
         host = Player(**play)
         async with host.serving() as port:
             fault = await fault_of(target(port, Transport.SSH))
-        assert (fault.fault_class, fault.phase) == AWAY
+        assert (fault.fault_class, fault.phase) == REJECTED
         assert host.seen == ["wrong"]
 
     @pytest.mark.parametrize("play", [{"afterwards": WORDS}, {"disconnect": WORDS}])

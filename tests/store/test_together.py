@@ -62,7 +62,7 @@ async def test_those_that_wait_share_the_flushes(
         monkeypatch.undo()
         assert recorded == results
         assert [row["name"] for row in read_journal(writer.folder)] == ["first", "r0", "r1", "r2"]
-    of_the_first = 3  # its evidence, the folder of that, its line
+    of_the_first = 4  # its evidence, the folder of that, the folder of all such, its line
     of_all = 2  # the folder of devices, their lines
     assert len(flushed) == of_the_first + 2 * WAITING + of_all
 
