@@ -83,6 +83,10 @@ async def at_work(
         yield worker, near
     finally:
         await worker.end()
+        # Also where the worker was lost: the log of this process is tapped while its thread lasts.
+        await station.close(run)
+        while run in station._stations:
+            await asyncio.sleep(0.01)
 
 
 def assignment(lab: Lab, name: str) -> Assignment:
