@@ -13,17 +13,17 @@ import contextlib
 import importlib.util
 import logging
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from collector import log
+from collector.crew.attempts import Losses
 from collector.crew.contract import Contract
 from collector.crew.station import CLOSING as CLOSING_THERE
 from collector.crew.station import LEASE
 from collector.crew.worker import Gone, Worker
-from collector.engine import Lost, NobodyLeft, Permit, Report
+from collector.engine import NobodyLeft, Permit, Report
 from collector.errors import DeviceError, InputError
 from collector.model import Assignment, Device, Fault, FaultClass, Jump, Phase, Timeouts
 from collector.settings import ClusterAccess
@@ -36,7 +36,6 @@ CONNECTING = 10.0  # seconds for the scheduler to answer
 WATCH = 0.25  # seconds between two looks at whether the scheduler is there
 LOOK = 4  # of these between two questions who is at work
 CLOSING = 3.0  # seconds to hang up in
-VISITS = 2  # workers that a device may be lost with
 
 _EXTRA = "pip install 'network-command-collector[cluster]'"
 _LOUD = ("distributed", "dask", "tornado", "bokeh")
@@ -62,7 +61,10 @@ class Cluster:
         self._begun: set[asyncio.Task[None]] = set()
         self._homes: dict[Jump, Worker] = {}
         self._labels: dict[Jump, frozenset[str]] = {}
-        self._lost: Counter[str] = Counter()
+        self._losses = Losses(
+            "the worker that visited it was lost, and so was the one that tried again",
+            "look for what ends workers: too little memory, most likely",
+        )
         self._is_gone = False
         self._cut: Fault | None = None
         self._ended = asyncio.Event()
@@ -182,15 +184,7 @@ class Cluster:
                 "the connection to the cluster's scheduler was lost while a worker visited it",
                 hint="see to the scheduler; workers end such visits by themselves",
             )
-        self._lost[device.name] += 1
-        if self._lost[device.name] < VISITS:
-            raise Lost
-        raise DeviceError.of(
-            FaultClass.INTERNAL,
-            Phase.COMMAND,
-            "the worker that visited it was lost, and so was the one that tried again",
-            hint="look for what ends workers: too little memory, most likely",
-        )
+        self._losses.give_back(device)
 
     # Who is there.
 

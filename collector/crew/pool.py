@@ -14,27 +14,23 @@ import logging
 import multiprocessing
 import signal
 import socket
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import NoReturn
 
 from collector import log
+from collector.crew.attempts import Attempts, Losses
 from collector.crew.member import CLOSING, IGNORED, LoopFactory, serve
 from collector.crew.wire import Wire
-from collector.crew.words import Alive, Answer, Begun, Cut, Done, Go, Plea, Ready, Work
-from collector.engine import Lost, NobodyLeft, Permit, Report, SystemClock, Visit
-from collector.errors import DeviceError
-from collector.model import Assignment, Device, Fault, FaultClass, Phase
+from collector.crew.words import Alive, Begun, Cut, Done, Plea, Ready, Work
+from collector.engine import NobodyLeft, Permit, Report
+from collector.model import Assignment, Device, Fault
 
 STARTING = 60.0  # seconds until a process must be able to work
 SILENCE = 30.0  # seconds without a sign of life, after which it is given up
 LOOKS = 10  # at signs of life in that time: it counts only while this process runs, too
 AFTER_CUT = 3.0  # seconds for the attempts to report after a cut
-VISITS = 2  # processes that an attempt may be lost with
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +48,10 @@ class Pool:
         self._work = work
         self._loop_factory = loop_factory
         self._members: list[_Member] = []
-        self._losses: Counter[str] = Counter()
+        self._losses = Losses(
+            "the process that visited it died, and so did the one that tried again",
+            "look for what kills processes here: too little memory, most likely",
+        )
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -93,20 +92,8 @@ class Pool:
                 return await min(up, key=len).perform(assignment, permit)
             except _Died as died:
                 if died.had_begun:
-                    self._give_back(assignment.device)
+                    self._losses.give_back(assignment.device)
         raise NobodyLeft
-
-    def _give_back(self, device: Device) -> NoReturn:
-        """Have a device visited once more, after the process was lost that was at it."""
-        self._losses[device.name] += 1
-        if self._losses[device.name] < VISITS:
-            raise Lost
-        raise DeviceError.of(
-            FaultClass.INTERNAL,
-            Phase.COMMAND,
-            "the process that visited it died, and so did the one that tried again",
-            hint="look for what kills processes here: too little memory, most likely",
-        )
 
     def cut(self, fault: Fault) -> None:
         """Have all attempts end; one that does not report in time is told of as cut off."""
@@ -133,45 +120,40 @@ class _Member:
         self._process: SpawnProcess | None = None
         self._wire: Wire | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._numbers = 0
-        self._awaited: dict[int, asyncio.Future[Report]] = {}
-        self._given: dict[int, tuple[Assignment, Permit]] = {}
-        self._begun: set[int] = set()
-        self._answers: dict[int, asyncio.Task[None]] = {}
+        self.attempts = Attempts(self._say)
         self._heard = 0
         self._end = "died"
         self._is_cut = False
 
     def __len__(self) -> int:
         """Count the attempts that it is at."""
-        return len(self._awaited)
+        return len(self.attempts)
 
     async def start(self, work: Work) -> None:
         """Start the process and wait until it can work; one that cannot is logged."""
         try:
             async with asyncio.timeout(STARTING):
-                self._wire = await self._launched()
-                self._wire.put(work)
-                while not isinstance(word := await self._wire.receive(), Ready):
+                wire = await self._launched()
+                wire.put(work)
+                while not isinstance(word := await wire.receive(), Ready):
                     self._hear(word)
         except (EOFError, OSError) as error:  # a TimeoutError is an OSError
             logger.warning("a process could not be started: %s", type(error).__name__)
             return
         self.is_up = True
         self._tasks = (
-            self._loop.create_task(self._read(self._wire)),
+            self._loop.create_task(self._read(wire)),
             self._loop.create_task(self._watch()),
         )
 
     async def _launched(self) -> Wire:
         ours, theirs = socket.socketpair()
         try:
-            wire = await Wire.over(ours)
+            wire = self._wire = await Wire.over(ours)
         except BaseException:
             ours.close()
             theirs.close()
             raise
-        self._wire = wire
         try:
             await asyncio.to_thread(self._launch, theirs)
         finally:
@@ -190,35 +172,22 @@ class _Member:
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have an attempt made; raises `_Died` when the process dies over it."""
-        assert self._wire is not None  # it is up
-        self._numbers += 1
-        number = self._numbers
-        awaited = self._awaited[number] = self._loop.create_future()
-        self._given[number] = assignment, permit
-        try:
-            self._wire.put(Go(number=number, assignment=assignment))
-            report: Report = await awaited
-            return report
-        finally:
-            del self._awaited[number], self._given[number]
-            self._begun.discard(number)
-            # Nobody is there any more for whom the secret could be sent.
-            if answer := self._answers.pop(number, None):
-                answer.cancel()
+        return await self.attempts.perform(assignment, permit)
 
     def cut(self, fault: Fault) -> None:
         """Have it end what it is at."""
-        if not self.is_up or self._wire is None:
+        if not self.is_up:
             return
-        self._wire.put(Cut(fault=fault))
+        self._say(Cut(fault=fault))
         if not self._is_cut:
             self._is_cut = True
-            self._loop.call_later(AFTER_CUT, self._give_up, fault)
+            self._loop.call_later(AFTER_CUT, self.attempts.give_up, fault)
 
     async def end(self) -> None:
         """End the process; one that does not go is killed."""
         self.is_up = False
-        for task in (*self._tasks, *self._answers.values()):
+        self.attempts.close()
+        for task in self._tasks:
             task.cancel()
         if self._wire is not None:
             self._wire.close()
@@ -254,28 +223,16 @@ class _Member:
 
     def _hear(self, word: object) -> None:
         match word:
-            case Done(number=number, report=report):
-                if (awaited := self._awaited.get(number)) and not awaited.done():
-                    assert report.visit.device.name == self._given[number][0].device.name
-                    awaited.set_result(report)
-            case Begun(number=number):
-                self._begun.add(number)
-            case Plea(number=number) if number in self._given:
-                permit = self._given[number][1]
-                self._answers[number] = self._loop.create_task(self._answer(number, permit))
+            case Done() | Begun() | Plea():
+                self.attempts.hear(word)
             case log.Line():
                 log.relay(word)
             case Alive():
                 pass
 
-    async def _answer(self, number: int, permit: Permit) -> None:
-        assert self._wire is not None  # it has asked
-        try:
-            await permit.enabling()
-        except DeviceError:
-            self._wire.put(Answer(number=number, may=False))
-        else:
-            self._wire.put(Answer(number=number, may=True))
+    def _say(self, word: object) -> None:
+        if self._wire is not None:
+            self._wire.put(word)
 
     def _lose(self) -> None:
         if not self.is_up:
@@ -286,16 +243,7 @@ class _Member:
         at = log.counted(len(self), "device")
         again = f" over {at}: tried once more elsewhere" if len(self) else ""
         logger.error("process %d %s%s", self.pid, self._end, again)
-        for number, awaited in self._awaited.items():
-            if not awaited.done():
-                awaited.set_exception(_Died(had_begun=number in self._begun))
-
-    def _give_up(self, fault: Fault) -> None:
-        for number, awaited in self._awaited.items():
-            if not awaited.done():
-                visit = Visit(assignment=self._given[number][0], clock=SystemClock())
-                visit.cancel(replace(fault, phase=Phase.COMMAND))
-                awaited.set_result(Report(visit=visit))
+        self.attempts.lose(lambda had_begun: _Died(had_begun=had_begun))
 
 
 @contextlib.contextmanager

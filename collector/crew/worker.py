@@ -12,17 +12,17 @@ import contextlib
 import logging
 import pickle
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import Any, Protocol
 
 from collector import log
 from collector.crew import station
+from collector.crew.attempts import Attempts
 from collector.crew.contract import Contract, Opened, Parcel, Reach, Reached, our_version
 from collector.crew.wire import packed
-from collector.crew.words import Answer, Cut, Done, Go, Plea
-from collector.engine import Permit, Report, SystemClock, Visit
-from collector.errors import CollectorError, DeviceError
-from collector.model import Assignment, Fault, Jump, Phase, Timeouts
+from collector.crew.words import Cut, Done, Plea
+from collector.engine import Permit, Report
+from collector.errors import CollectorError
+from collector.model import Assignment, Fault, Jump, Timeouts
 
 SHARD = 25  # words that go out together
 GATHER = 0.02  # seconds that the first of them waits for the others
@@ -63,16 +63,14 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._outbox: list[object] = []
         self._wake = asyncio.Event()
-        self._numbers = 0
-        self._reports: dict[int, asyncio.Future[Report]] = {}
+        self._attempts = Attempts(self._say)
         self._openings: dict[int, tuple[Jump, asyncio.Future[Fault | None]]] = {}
-        self._given: dict[int, tuple[Assignment, Permit]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._cut: Fault | None = None
 
     def __len__(self) -> int:
         """Count the attempts that it is at."""
-        return len(self._reports)
+        return len(self._attempts)
 
     async def begin(self, contract: Contract) -> None:
         """Have it get ready; one that cannot is told of, and gets no device."""
@@ -97,19 +95,11 @@ class Worker:
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have an attempt made; raises `Gone` when the worker is lost meanwhile."""
-        number = self._number()
-        awaited = self._reports[number] = self._loop.create_future()
-        self._given[number] = assignment, permit
-        try:
-            self._say(Go(number=number, assignment=assignment))
-            report: Report = await awaited
-            return report
-        finally:
-            del self._reports[number], self._given[number]
+        return await self._attempts.perform(assignment, permit)
 
     async def reach(self, jump: Jump, timeouts: Timeouts) -> Fault | None:
         """Have a jump host logged in to; raises `Gone` when the worker is lost meanwhile."""
-        number = self._number()
+        number = self._attempts.number()
         awaited: asyncio.Future[Fault | None] = self._loop.create_future()
         self._openings[number] = jump, awaited
         try:
@@ -124,7 +114,7 @@ class Worker:
             return
         self._say(Cut(fault=fault))
         if self._cut is None:
-            self._loop.call_later(AFTER_CUT, self._give_up, fault)
+            self._loop.call_later(AFTER_CUT, self._attempts.give_up, fault)
         self._cut = fault
 
     def lose(self, how: str) -> None:
@@ -137,10 +127,8 @@ class Worker:
         logger.error("worker %s %s, and was at %s", self.address, how, at)
         self._stop()
         if self._cut is not None:
-            self._give_up(self._cut)
-        for report in self._reports.values():
-            if not report.done():
-                report.set_exception(Gone())
+            self._attempts.give_up(self._cut)
+        self._attempts.lose(lambda _: Gone())
         for _, opened in self._openings.values():
             if not opened.done():
                 opened.set_exception(Gone())
@@ -188,44 +176,23 @@ class Worker:
 
     def _hear(self, word: object) -> None:
         match word:
-            case Done(number=number, report=report):
-                if (awaited := self._reports.get(number)) and not awaited.done():
-                    awaited.set_result(report)
-            case Opened(number=number, tried=tried) if number in self._given:
-                self._given[number][1].session(tried=tried)
+            case Done() | Plea():
+                self._attempts.hear(word)
+            case Opened(number=number, tried=tried):
+                if permit := self._attempts.permit(number):
+                    permit.session(tried=tried)
             case Reached(number=number, fault=fault) if number in self._openings:
                 jump, opened = self._openings[number]
                 if fault is None:
                     self.reached |= {jump}
                 if not opened.done():
                     opened.set_result(fault)
-            case Plea(number=number) if number in self._given:
-                self._start(self._answer(number, self._given[number][1]))
             case log.Line():
                 log.relay(word)
-
-    async def _answer(self, number: int, permit: Permit) -> None:
-        try:
-            await permit.enabling()
-        except DeviceError:
-            self._say(Answer(number=number, may=False))
-        else:
-            self._say(Answer(number=number, may=True))
-
-    def _give_up(self, fault: Fault) -> None:
-        for number, awaited in self._reports.items():
-            if not awaited.done():
-                visit = Visit(assignment=self._given[number][0], clock=SystemClock())
-                visit.cancel(replace(fault, phase=Phase.COMMAND))
-                awaited.set_result(Report(visit=visit, tried=True))
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         answers = await self._caller.run(function, *args, workers=[self.address])
         return answers[self.address]
-
-    def _number(self) -> int:
-        self._numbers += 1
-        return self._numbers
 
     def _say(self, word: object) -> None:
         self._outbox.append(word)
@@ -237,6 +204,7 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     def _stop(self) -> None:
+        self._attempts.close()
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()

@@ -162,8 +162,8 @@ async def test_what_a_killed_process_was_at_is_tried_once_more(
     tmp_path: Path, seen: Seen, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def kill(pool: Pool) -> None:
-        await until(lambda: any(member._begun for member in pool._members))
-        busy = next(member for member in pool._members if member._begun)
+        await until(lambda: any(member.attempts.is_begun for member in pool._members))
+        busy = next(member for member in pool._members if member.attempts.is_begun)
         os.kill(busy.pid, signal.SIGKILL)
 
     seen.act = kill
@@ -345,8 +345,8 @@ async def test_one_that_is_lost_while_it_waits_for_leave_keeps_nobody_waiting(
     ]
 
     async def kill(pool: Pool) -> None:
-        await until(lambda: any(member._answers for member in pool._members))
-        asking = next(member for member in pool._members if member._answers)
+        await until(lambda: any(member.attempts.is_asking for member in pool._members))
+        asking = next(member for member in pool._members if member.attempts.is_asking)
         os.kill(asking.pid, signal.SIGKILL)
 
     seen.act = kill
