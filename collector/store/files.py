@@ -178,7 +178,11 @@ def flush_folder(path: Path) -> None:
 
 
 class SharedFlush:
-    """One open file or folder flushed for many threads: those that wait share the next flush."""
+    """One open file or folder flushed for many threads: those that wait share the next flush.
+
+    A flush that has failed fails for good: the kernel tells of it once, and would call the next one
+    good though what was lost is lost.
+    """
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -189,14 +193,25 @@ class SharedFlush:
         self._turn = threading.Lock()
 
     def flush(self) -> None:
-        """Return when everything written before this call is on the disk.
+        """Return when everything written before this call is on the disk."""
+        self.settle(self.ask())
 
-        A flush that has failed fails for good: the kernel tells of it once, and would call the
-        next one good though what was lost is lost.
-        """
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing that is written from now on can be known to be on the disk."""
+        return self._failure is not None
+
+    def ask(self) -> int:
+        """Give the number by which everything written before this call can be settled."""
         with self._count:
             self._asked += 1
-            mine = self._asked
+            return self._asked
+
+    def settle(self, mine: int) -> None:
+        """Return when everything written before that was asked for is on the disk.
+
+        Where one fails, so do all with a higher number, and none with a lower one.
+        """
         with self._turn:
             if self._flushed >= mine:
                 return

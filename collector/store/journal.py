@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.errors import InputError
@@ -86,14 +86,46 @@ class Journal:
         return self._lines.keys()
 
     def append(self, rows: Sequence[DeviceRow]) -> None:
-        """Write rows and flush them; after an `OSError` the journal is as it was before."""
+        """Write rows and flush them; after an `OSError` the journal is without them.
+
+        After a failed flush it takes no more until it is renewed: what was flushed before is kept,
+        the rest is cut off.
+        """
         lines = [encode(row) + b"\n" for row in rows]
         with self._writing:
+            if self.is_lost:
+                raise OSError(errno.EIO, "Journal could not be flushed before", str(self.path))
+            start = self._end
             self._write(b"".join(lines))
+            self._end += sum(map(len, lines))
+            number = self._flush.ask()  # numbers are in the order of the lines
+        try:
+            self._flush.settle(number)
+        except OSError:
+            self._cut(start)
+            raise
+        with self._writing:
             for row, line in zip(rows, lines, strict=True):
-                self._lines[row["name"]] = Line.of(row, self._end, len(line) - 1)
-                self._end += len(line)
-        self._flush.flush()
+                self._lines[row["name"]] = Line.of(row, start, len(line) - 1)
+                start += len(line)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a flush has failed: the file takes no more rows."""
+        return self._flush.has_failed
+
+    def renew(self) -> None:
+        """Put a new file in the place of one that could not be flushed; nobody may be appending."""
+        renewed: dict[str, Line] = {}
+        with written_beside(self.path) as file:
+            for name, line in self._lines.items():
+                renewed[name] = replace(line, offset=file.tell())
+                file.write(self.read(line) + b"\n")
+            end = file.tell()
+        handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.close()
+        self._handle, self._flush = handle, SharedFlush(handle)
+        self._lines, self._end = renewed, end
 
     def lines(self, order: Sequence[str] = ()) -> Iterator[Line]:
         """Give each device's last line: first those named in ``order``, then the others."""
@@ -113,6 +145,12 @@ class Journal:
         if self._handle >= 0:
             handle, self._handle = self._handle, -1
             os.close(handle)
+
+    def _cut(self, start: int) -> None:
+        """Take back what could not be flushed, with all that comes after: it could not, either."""
+        with self._writing:
+            self._end = min(self._end, start)
+            os.ftruncate(self._handle, self._end)
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)

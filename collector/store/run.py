@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +162,9 @@ class OpenRun:
 
     def _record_again(self) -> None:
         # Rows that a full disk refused: there may be room now, and the manifest needs them.
+        if self._journal.is_lost:
+            with suppress(OSError):  # told of with each row that needs it
+                self._journal.renew()
         for row in tuple(self._unrecorded.values()):
             error = self._record([row])
             if error:
