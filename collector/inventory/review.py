@@ -13,7 +13,8 @@ from pathlib import Path
 from collector.credentials import is_template
 from collector.document import Complaint, Document
 from collector.inventory.native import Inventory, read_inventory
-from collector.model import Device
+from collector.log import counted
+from collector.model import Device, Transport
 
 
 def check_inventory(
@@ -31,6 +32,7 @@ def check_inventory(
         *_same_address(inventory),
         *_unused(inventory, document),
         *_written_out(inventory, document, Path(path)),
+        *_lists_over_telnet(inventory),
     ]
     return inventory, document.problems(complaints)
 
@@ -74,3 +76,20 @@ def _written_out(inventory: Inventory, document: Document, path: Path) -> Iterat
                     f"write ${{VARIABLE}} instead, or chmod 600 {document.name}"
                 )
                 yield Complaint(loc=("credentials", spec.name, key), message=message)
+
+
+def _lists_over_telnet(inventory: Inventory) -> Iterator[Complaint]:
+    """Warn once: such devices have it from a group or the defaults, as a rule."""
+    found = [
+        device
+        for device in inventory.devices
+        if device.fallbacks and device.transport is Transport.TELNET
+    ]
+    if found:
+        others = f" and {counted(len(found) - 1, 'other device')}" if len(found) > 1 else ""
+        message = (
+            f"a list of credentials over telnet, for {found[0].name}{others}: whoever is on the "
+            "way can say that the authentication server is away, and is given each of them; "
+            "name one, or use SSH"
+        )
+        yield Complaint(loc=("devices", found[0].name), message=message, at_key=True)

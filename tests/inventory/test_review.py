@@ -54,3 +54,27 @@ def test_errors_are_errors(tmp_path: Path) -> None:
     path.write_text("devices: {r: {}}")
     with pytest.raises(InputError):
         check_inventory(path)
+
+
+LISTS = """\
+defaults: {platform: linux, credential: [central, local]}
+credentials:
+  central: {username: a, password: "${A}"}
+  local: {username: b, password: "${B}"}
+devices:
+  r1: {host: one}
+  r2: {host: two, transport: telnet, credential: local}
+"""
+
+
+def test_a_list_of_credentials_over_telnet_is_warned_of_once(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(LISTS)
+    assert check_inventory(path)[1] == ()
+    old = (f"  t{n}: {{host: t{n}, transport: telnet}}\n" for n in range(3))
+    path.write_text(LISTS + "".join(old))
+    assert check_inventory(path)[1] == (
+        f"{path}:8:3: devices: a list of credentials over telnet, for t0 and 2 other devices: "
+        "whoever is on the way can say that the authentication server is away, and is given each "
+        "of them; name one, or use SSH",
+    )
