@@ -13,11 +13,9 @@ from collections.abc import Iterator
 
 from collector.engine.breaker import Breaker
 from collector.engine.jumps import Jumps
+from collector.engine.shares import Share, places, shares
 from collector.engine.visit import Visit
 from collector.model import Jump, Limits
-
-# What has places: ("group", "ams"), ("credential", "lab"), ("jump", the jump host).
-Key = tuple[str, str | Jump]
 
 
 class Line:
@@ -27,9 +25,9 @@ class Line:
         self._limits = limits
         self._breaker = breaker
         self._jumps = jumps
-        self._away: Counter[Key] = Counter()
+        self._away: Counter[Share] = Counter()
         self._ready: deque[Visit] = deque()
-        self._aside: defaultdict[Key, deque[Visit]] = defaultdict(deque)
+        self._aside: defaultdict[Share, deque[Visit]] = defaultdict(deque)
         self._untried: defaultdict[str, deque[Visit]] = defaultdict(deque)
         self._held: defaultdict[Jump, deque[Visit]] = defaultdict(deque)
         self._barred: deque[Visit] = deque()
@@ -143,7 +141,7 @@ class Line:
         if opener := self._jumps.call(jump):
             self.join(opener)
 
-    def _call_up(self, key: Key) -> None:
+    def _call_up(self, key: Share) -> None:
         # Who is called up may find another group of theirs full; then the next one is asked, for
         # the place would lie idle otherwise.
         aside = self._aside[key]
@@ -159,7 +157,7 @@ class Line:
 
     def _bar(self, credential: str) -> None:
         """Move everybody who waits with this credential to the barred."""
-        freed: set[Key] = set()
+        freed: set[Share] = set()
         for visit in _taken(self._ready, credential):
             self._give_back(visit)
             freed.update(self._keys(visit))
@@ -174,23 +172,13 @@ class Line:
         self._away.subtract(self._keys(visit))
         self._breaker.trial(visit.device.credential).leave(visit)
 
-    def _is_full(self, key: Key) -> bool:
-        return self._away[key] >= self._most(key)
+    def _is_full(self, key: Share) -> bool:
+        return self._away[key] >= places(key, self._limits)
 
-    def _most(self, key: Key) -> int:
-        """Give the number of places; 0 for no limit."""
-        kind, owner = key
-        if isinstance(owner, Jump):
-            return owner.sessions
-        return self._limits.per_group if kind == "group" else self._limits.per_credential
-
-    def _keys(self, visit: Visit) -> tuple[Key, ...]:
-        device = visit.device
-        named: list[Key] = [("group", group) for group in sorted(set(device.groups))]
-        named.append(("credential", device.credential))
-        if device.jump is not None and visit.opens is None:
-            named.append(("jump", device.jump))
-        return tuple(key for key in named if self._most(key))
+    def _keys(self, visit: Visit) -> tuple[Share, ...]:
+        """Give what it needs a place in; whoever opens a jump host takes none of another one."""
+        needed = shares(visit.device, self._limits)
+        return tuple(key for key in needed if visit.opens is None or key[0] != "jump")
 
 
 def _taken(visits: deque[Visit], credential: str) -> list[Visit]:

@@ -15,7 +15,8 @@ from itertools import chain
 from math import floor, log
 from statistics import median
 
-from collector.model import Assignment, Device, Expectation, Limits
+from collector.engine.shares import Share, places, shares
+from collector.model import Assignment, Expectation, Limits
 
 # Devices whose durations differ by less than this factor take turns by site: measured durations
 # differ by as much from one night to the next.
@@ -27,8 +28,6 @@ SHORTEST = 0.001
 # on trial at once; and between two that may not be, as many as rejections in a row end its use.
 GUARDS = 6
 APART = 3
-
-_Share = tuple[str, Hashable]
 
 
 def in_order(
@@ -72,10 +71,10 @@ def _left(
     """Say how long it takes at least from the beginning of each: itself, or all that it is with."""
     durations = _durations(assignments, expected)
     left = [longest for _, longest in durations]
-    together: defaultdict[_Share, float] = defaultdict(float)
+    together: defaultdict[Share, float] = defaultdict(float)
     for place in sorted(range(len(left)), key=lambda place: (left[place], -place)):
-        for share, most in _shares(assignments[place].device, limits):
-            together[share] += durations[place][0] / most
+        for share in shares(assignments[place].device, limits):
+            together[share] += durations[place][0] / places(share, limits)
             left[place] = max(left[place], together[share])
     return tuple(left)
 
@@ -98,17 +97,6 @@ def _durations(
         else usual.get(one.device.platform, overall)
         for one in assignments
     ]
-
-
-def _shares(device: Device, limits: Limits) -> Iterator[tuple[_Share, int]]:
-    """Give what the device shares with others, with the places there are in it."""
-    if limits.per_group:
-        for group in set(device.groups):
-            yield ("group", group), limits.per_group
-    if limits.per_credential:
-        yield ("credential", device.credential), limits.per_credential
-    if device.jump is not None and device.jump.sessions:
-        yield ("jump", device.jump), device.jump.sessions
 
 
 def _in_turn(assignments: Sequence[Assignment], left: Sequence[float]) -> Iterator[Assignment]:
