@@ -147,17 +147,16 @@ async def execute(
 
     if credentials is None:
         credentials = await asyncio.to_thread(credentials_of, plan)
-    settings = plan.settings
-    cluster = cluster_of(plan) if connector is None else None
+    settings, stop = plan.settings, Stop()
+    cluster = cluster_of(plan, stop) if connector is None else None
     if cluster is None:  # else the sessions are open elsewhere
         settings = replace(settings, limits=fitted(settings.limits, raise_open_files()))
-    stop, breaker = Stop(), Breaker(settings.limits)
-    ending = Ending(stop)
+    breaker, ending = Breaker(settings.limits), Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
     connecting = cluster or _connecting(connector, settings, plan.platforms, credentials)
-    crew = spread_of(plan, settings, credentials, cluster) if connector is None else None
+    crew = spread_of(plan, settings, credentials, cluster, stop) if connector is None else None
     assignments = await asyncio.to_thread(begun_in_order, plan, settings.limits)
     with ending.watching(settings.timeouts.run):
         async with connecting as connect, await _writer(plan, redact) as writer:

@@ -6,8 +6,8 @@ Owns the choice, and what has to be right for it before anything is begun.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ def check_spread(plan: Plan) -> None:
         _specs(plan)
 
 
-def cluster_of(plan: Plan) -> Cluster | None:
+def cluster_of(plan: Plan, stop: asyncio.Event) -> Cluster | None:
     """Give the cluster that makes a plan's attempts, not connected to yet; None for none."""
     if not is_elsewhere(plan):
         return None
@@ -48,7 +48,6 @@ def cluster_of(plan: Plan) -> Cluster | None:
 
     settings = plan.settings
     contract = Contract(
-        run=uuid.uuid4().hex,
         # No more than this: hooks and the like may have secrets in them.
         settings=Settings(
             limits=settings.limits,
@@ -61,19 +60,29 @@ def cluster_of(plan: Plan) -> Cluster | None:
         levels=log.levels(),
         loop_factory=loop_factory(),
     )
-    return Cluster(settings.cluster, contract, (each.device for each in plan.assignments))
+    devices = (each.device for each in plan.assignments)
+    return Cluster(settings.cluster, contract, devices, stop)
 
 
 def spread_of(
-    plan: Plan, settings: Settings, credentials: Credentials, cluster: Cluster | None
+    plan: Plan,
+    settings: Settings,
+    credentials: Credentials,
+    cluster: Cluster | None,
+    stop: asyncio.Event,
 ) -> Spread:
-    """Give the crew of a run, which is there as long as there are results to come."""
+    """Give the crew of a run, which is there as long as there are results to come.
+
+    One that is still coming is not waited for once ``stop`` is set.
+    """
     if cluster is not None:
-        return contextlib.nullcontext(cluster)
-    return _pool(plan, settings, credentials) or contextlib.nullcontext()
+        return cluster.at_work()
+    return _pool(plan, settings, credentials, stop) or contextlib.nullcontext()
 
 
-def _pool(plan: Plan, settings: Settings, credentials: Credentials) -> Pool | None:
+def _pool(
+    plan: Plan, settings: Settings, credentials: Credentials, stop: asyncio.Event
+) -> Pool | None:
     """Give the processes that visit devices beside this one, where there are to be any."""
     count = processes(settings.processes, len(plan.assignments))
     if count == 1:
@@ -87,7 +96,7 @@ def _pool(plan: Plan, settings: Settings, credentials: Credentials) -> Pool | No
         credentials=credentials.held(names),
         levels=log.levels(),
     )
-    return Pool(count, work, loop_factory())
+    return Pool(count, work, loop_factory(), stop)
 
 
 def _specs(plan: Plan) -> Mapping[str, CredentialSpec]:

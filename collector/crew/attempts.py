@@ -9,15 +9,31 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-from collector.crew.words import Answer, Begun, Done, Go, Plea
+from collector.crew.words import Answer, Begun, Cut, Done, Go, Opened, Plea
 from collector.engine import Lost, Permit, Report, SystemClock, Visit
 from collector.errors import DeviceError
 from collector.model import Assignment, Device, Fault, FaultClass, Phase
 
+AFTER_CUT = 2.5  # seconds for the attempts to report after a cut
 VISITS: Final = 2  # processes, or workers, that an attempt may be lost with
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One of them; ``answering`` lasts while it waits for leave."""
+
+    assignment: Assignment
+    permit: Permit
+    report: asyncio.Future[Report]
+    is_begun: bool = False
+    answering: asyncio.Task[None] | None = field(default=None)
+
+    def fail(self, error: Exception) -> None:
+        if not self.report.done():
+            self.report.set_exception(error)
 
 
 class Attempts:
@@ -27,92 +43,93 @@ class Attempts:
         self._say = say
         self._loop = asyncio.get_running_loop()
         self._numbers = 0
-        self._awaited: dict[int, asyncio.Future[Report]] = {}
-        self._given: dict[int, tuple[Assignment, Permit]] = {}
-        self._begun: set[int] = set()
-        self._answers: dict[int, asyncio.Task[None]] = {}
+        self._under_way: dict[int, _Attempt] = {}
 
     def __len__(self) -> int:
         """Count them."""
-        return len(self._awaited)
+        return len(self._under_way)
 
     @property
     def is_begun(self) -> bool:
         """Whether one of them is being made, as far as is known."""
-        return bool(self._begun)
+        return any(attempt.is_begun for attempt in self._under_way.values())
 
     @property
     def is_asking(self) -> bool:
         """Whether one of them waits for leave to send an enable secret."""
-        return bool(self._answers)
+        return any(attempt.answering for attempt in self._under_way.values())
 
     def number(self) -> int:
         """Give a number that no other word has."""
         self._numbers += 1
         return self._numbers
 
-    def permit(self, number: int) -> Permit | None:
-        """Give the permit of an attempt that is still under way."""
-        return self._given[number][1] if number in self._given else None
-
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have an attempt made; raises what `lose` says."""
         number = self.number()
-        awaited = self._awaited[number] = self._loop.create_future()
-        self._given[number] = assignment, permit
+        attempt = _Attempt(assignment, permit, self._loop.create_future())
+        self._under_way[number] = attempt
         try:
             self._say(Go(number=number, assignment=assignment))
-            report: Report = await awaited
-            return report
+            return await attempt.report
         finally:
-            del self._awaited[number], self._given[number]
-            self._begun.discard(number)
+            del self._under_way[number]
             # Nobody is there any more for whom the secret could be sent.
-            if answer := self._answers.pop(number, None):
-                answer.cancel()
+            if attempt.answering is not None:
+                attempt.answering.cancel()
 
-    def hear(self, word: Done | Begun | Plea) -> None:
+    def hear(self, word: Done | Begun | Opened | Plea) -> None:
         """Take what is said of an attempt; of one that nobody awaits any more, nothing."""
-        number = word.number
-        if number not in self._given:
+        attempt = self._under_way.get(word.number)
+        if attempt is None:
             return
-        assignment, permit = self._given[number]
         match word:
             case Done(report=report):
-                assert report.visit.device.name == assignment.device.name
-                if not self._awaited[number].done():
-                    self._awaited[number].set_result(report)
+                if not attempt.report.done():
+                    attempt.report.set_result(report)
             case Begun():
-                self._begun.add(number)
-            case Plea():
-                self._answers[number] = self._loop.create_task(self._answer(number, permit))
+                attempt.is_begun = True
+            case Opened(tried=tried):
+                attempt.permit.session(tried=tried)
+            case Plea(number=number):
+                attempt.answering = self._loop.create_task(self._answer(number, attempt))
+
+    def cut(self, fault: Fault) -> None:
+        """Have all of them end; may be called again, for a word may be lost."""
+        self._say(Cut(fault=fault))
+        self._loop.call_later(AFTER_CUT, self.give_up, fault)
 
     def give_up(self, fault: Fault) -> None:
         """Answer for those that have not reported after a cut."""
-        for number, awaited in self._awaited.items():
-            if not awaited.done():
-                visit = Visit(assignment=self._given[number][0], clock=SystemClock())
+        for attempt in self._under_way.values():
+            if not attempt.report.done():
+                visit = Visit(assignment=attempt.assignment, clock=SystemClock())
                 visit.cancel(replace(fault, phase=Phase.COMMAND))
-                awaited.set_result(Report(visit=visit, tried=True))
+                attempt.report.set_result(Report(visit=visit, tried=True))
 
     def lose(self, error: Callable[[bool], Exception]) -> None:
         """End all of them by ``error``, which is told whether an attempt had begun."""
-        for number, awaited in self._awaited.items():
-            if not awaited.done():
-                awaited.set_exception(error(number in self._begun))
+        for attempt in self._under_way.values():
+            attempt.fail(error(attempt.is_begun))
+        self.close()
 
     def close(self) -> None:
         """Give no leave any more."""
-        for answer in self._answers.values():
-            answer.cancel()
+        for attempt in self._under_way.values():
+            if attempt.answering is not None:
+                attempt.answering.cancel()
 
-    async def _answer(self, number: int, permit: Permit) -> None:
+    async def _answer(self, number: int, attempt: _Attempt) -> None:
+        may = False
         try:
-            await permit.enabling()
+            await attempt.permit.enabling()
+            may = True
         except DeviceError:
-            self._say(Answer(number=number, may=False))
-        else:
-            self._say(Answer(number=number, may=True))
+            pass
+        except Exception as error:  # noqa: BLE001  a bug: raised where the report is awaited
+            attempt.fail(error)
+        attempt.answering = None
+        self._say(Answer(number=number, may=may))
 
 
 class Losses:

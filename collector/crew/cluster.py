@@ -13,7 +13,8 @@ import contextlib
 import importlib.util
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,8 +23,9 @@ from collector.crew.attempts import Losses
 from collector.crew.contract import Contract
 from collector.crew.station import CLOSING as CLOSING_THERE
 from collector.crew.station import LEASE
+from collector.crew.tasks import Tasks, unless
 from collector.crew.worker import Gone, Worker
-from collector.engine import NobodyLeft, Permit, Report
+from collector.engine import Lost, NobodyLeft, Permit, Report
 from collector.errors import DeviceError, InputError
 from collector.model import Assignment, Device, Fault, FaultClass, Jump, Phase, Timeouts
 from collector.settings import ClusterAccess
@@ -36,6 +38,7 @@ CONNECTING = 10.0  # seconds for the scheduler to answer
 WATCH = 0.25  # seconds between two looks at whether the scheduler is there
 LOOK = 4  # of these between two questions who is at work
 CLOSING = 3.0  # seconds to hang up in
+LIVES = 3  # of a worker that is lost and still there, in one run
 
 _EXTRA = "pip install 'network-command-collector[cluster]'"
 _LOUD = ("distributed", "dask", "tornado", "bokeh")
@@ -44,7 +47,10 @@ logger = logging.getLogger(__name__)
 
 
 class Cluster:
-    """Makes all attempts on the workers of a cluster, for the length of an ``async with`` block.
+    """Makes all attempts on the workers of a cluster.
+
+    ``async with`` it is connected to; `at_work` has its workers be ready as well. Once ``stop`` is
+    set, neither is waited for any longer: nobody is visited then.
 
     Nobody is visited from here, which may be a place that reaches no device: so jump hosts are
     opened there, too, and to the engine this is their connector. A device goes to a worker with
@@ -53,12 +59,17 @@ class Cluster:
     """
 
     def __init__(
-        self, access: ClusterAccess, contract: Contract, devices: Iterable[Device]
+        self,
+        access: ClusterAccess,
+        contract: Contract,
+        devices: Iterable[Device],
+        stop: asyncio.Event,
     ) -> None:
-        self._access, self._contract = access, contract
+        self._access, self._contract, self._stop = access, contract, stop
         self._client: Client | None = None
         self._workers: dict[str, Worker] = {}
-        self._begun: set[asyncio.Task[None]] = set()
+        self._lives: Counter[str] = Counter()
+        self._watching, self._beginning = Tasks(), Tasks()
         self._homes: dict[Jump, Worker] = {}
         self._labels: dict[Jump, frozenset[str]] = {}
         self._losses = Losses(
@@ -67,8 +78,7 @@ class Cluster:
         )
         self._is_gone = False
         self._cut: Fault | None = None
-        self._ended = asyncio.Event()
-        self._watcher: asyncio.Task[None] | None = None
+        self._hopeless = asyncio.Event()  # to wait for a worker that was lost
         for device in devices:
             if device.jumps:
                 first = device.jumps[0]
@@ -76,17 +86,7 @@ class Cluster:
 
     async def __aenter__(self) -> Cluster:
         """Connect; raises InputError where the scheduler cannot be reached."""
-        self._client = await _connected(self._access)
-        try:
-            await self._look()
-            if self._begun:
-                await asyncio.wait(self._begun)
-        except BaseException:
-            await self._end()
-            raise
-        self._watcher = asyncio.create_task(self._watch(self._client))
-        at_work = log.counted(sum(worker.is_up for worker in self._workers.values()), "worker")
-        logger.info("cluster %s: %s", self._access.address, at_work)
+        await unless(self._stop, self._connect())
         return self
 
     async def __aexit__(
@@ -95,7 +95,20 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._end()
+        if self._client is not None:
+            await _close(self._client)
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Cluster]:
+        """Have the workers be ready for the length of the block, and let them go then."""
+        try:
+            if self._client is not None:
+                await unless(self._stop, self._begin(self._client))
+            yield self
+        finally:
+            self._watching.cancel()
+            self._beginning.cancel()
+            await asyncio.gather(*(worker.end() for worker in self._workers.values()))
 
     # What the engine asks of a crew.
 
@@ -111,18 +124,17 @@ class Cluster:
         try:
             return await worker.perform(assignment, permit)
         except Gone:
-            await self._ask_again()
-            if not self._is_gone:
-                # It may be there all the same, and at the device until it has missed us for long.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LEASE + CLOSING_THERE):
-                        await self._ended.wait()
+            # It may be there all the same, and at the device until it has missed us for long. If it
+            # was lost with the scheduler, that is known by then.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEASE + CLOSING_THERE):
+                    await self._hopeless.wait()
             self._give_back(device)
 
     def cut(self, fault: Fault) -> None:
         """Have all attempts end; one that does not report in time is told of as cut off."""
         self._cut = fault
-        self._ended.set()
+        self._hopeless.set()
         for worker in self._workers.values():
             worker.cut(fault)
 
@@ -150,7 +162,7 @@ class Cluster:
         try:
             fault = await home.reach(jump, timeouts)
         except Gone:
-            fault = first.lost("the worker that was logged in to it was lost")
+            raise Lost from None
         if fault is not None:
             raise DeviceError(fault)
 
@@ -188,67 +200,64 @@ class Cluster:
 
     # Who is there.
 
-    async def _ask_again(self) -> None:
-        """Look whether the scheduler is there: who is lost with it was not lost by itself."""
-        try:
-            await self._look()
-        except Exception as error:  # noqa: BLE001  however the library says it
-            self._lose_scheduler(error)
+    async def _connect(self) -> None:
+        self._client = await _connected(self._access)
 
-    def _lose_scheduler(self, error: Exception | None = None) -> None:
-        if self._is_gone:
-            return
+    async def _begin(self, client: Client) -> None:
+        """Have all who are there get ready, and look from then on who comes and goes."""
+        await self._look(client)
+        self._watching.begin(self._watch(client))
+        await self._beginning.ended()
+        at_work = log.counted(sum(worker.is_up for worker in self._workers.values()), "worker")
+        logger.info("cluster %s: %s", self._access.address, at_work)
+
+    def _lose_scheduler(self) -> None:
         self._is_gone = True
-        if error is not None:
-            logger.debug("scheduler: %s: %s", type(error).__name__, error)
+        self._hopeless.set()
         logger.error("cluster %s: the connection to the scheduler was lost", self._access.address)
         for worker in self._workers.values():
             worker.lose("cannot be reached any more")
 
     async def _watch(self, client: Client) -> None:
         turn = 0
-        while client.status == "running":
+        while client.status == "running" and not self._is_gone:
             await asyncio.sleep(WATCH)
             turn += 1
             if turn % LOOK == 0 and client.status == "running":
-                await self._ask_again()
-                if self._is_gone:
-                    return
-        self._lose_scheduler()
+                await self._look(client)
+        if not self._is_gone:
+            self._lose_scheduler()
 
-    async def _look(self) -> None:
-        """Ask the scheduler who is at work; begin with those that have come."""
-        assert self._client is not None  # `__aenter__` has connected
-        async with asyncio.timeout(CONNECTING):
-            identity = await self._client.scheduler.identity(n_workers=-1)
-        there: Mapping[str, Mapping[str, Any]] = identity["workers"]
+    async def _look(self, client: Client) -> None:
+        """Ask the scheduler who is at work; begin with those that have come. One at a time."""
+        try:
+            async with asyncio.timeout(CONNECTING):
+                there = (await client.scheduler.identity(n_workers=-1))["workers"]
+        except Exception as error:  # noqa: BLE001  however the library says it
+            logger.debug("scheduler: %s: %s", type(error).__name__, error)
+            self._lose_scheduler()
+        else:
+            self._know(client, there)
+
+    def _know(self, client: Client, there: Mapping[str, Mapping[str, Any]]) -> None:
         for address in [*self._workers]:
             if address not in there:
                 self._workers[address].lose("has left")
                 del self._workers[address]
         for address, about in there.items():
-            if address not in self._workers:
+            known = self._workers.get(address)
+            # One that is there all the same begins anew; that it is lost then may be its own fault.
+            if known is None or (known.is_lost and self._lives[address] < LIVES):
+                self._lives[address] += 1
                 labels = frozenset(map(str, about.get("resources", ())))
-                self._workers[address] = Worker(self._client, address, labels)
-                begun = asyncio.create_task(self._begin(self._workers[address]))
-                self._begun.add(begun)
-                begun.add_done_callback(self._begun.discard)
+                self._workers[address] = Worker(client, address, labels)
+                self._beginning.begin(self._begin_with(self._workers[address]))
             self._workers[address].is_taking = about.get("status") == "running"
 
-    async def _begin(self, worker: Worker) -> None:
+    async def _begin_with(self, worker: Worker) -> None:
         await worker.begin(self._contract)
         if self._cut is not None:
             worker.cut(self._cut)
-
-    async def _end(self) -> None:
-        for task in (*self._begun, *([self._watcher] if self._watcher else [])):
-            task.cancel()
-        await asyncio.gather(*(worker.end() for worker in self._workers.values()))
-        if self._client is not None:
-            client, self._client = self._client, None
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CLOSING):
-                    await client.close(timeout=1)
 
 
 def _unserved(labels: frozenset[str], *, among: int) -> Fault:
@@ -295,21 +304,32 @@ async def _connected(access: ClusterAccess) -> Client:
     from distributed import Client  # noqa: PLC0415 - of an extra, and slow to import
 
     _hush()
+    client: Client | None = None
     try:
-        security = _security(access)
+        client = Client(
+            access.address,
+            asynchronous=True,
+            security=_security(access),
+            timeout=CONNECTING,
+            set_as_default=False,
+        )
         async with asyncio.timeout(CONNECTING + 2):
-            return await Client(
-                access.address,
-                asynchronous=True,
-                security=security,
-                timeout=CONNECTING,
-                set_as_default=False,
-            )
-    except Exception as error:
+            return await client
+    except BaseException as error:
+        if client is not None:
+            await _close(client)
+        if not isinstance(error, Exception):
+            raise
         reason = log.one_line(_reason(error))[:200]
         raise InputError(
             f"cluster.address: the scheduler {access.address} cannot be worked with: {reason}"
         ) from error
+
+
+async def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSING):
+            await client.close(timeout=1)
 
 
 def _security(access: ClusterAccess) -> Security:

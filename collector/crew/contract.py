@@ -1,8 +1,8 @@
 """What the client and the workers of a cluster say to each other.
 
-Downwards: `Contract` first, then shards of `Go`, `Reach`, `Answer` and `Cut`. Upwards: a `Parcel`
-of `Opened`, `Done`, `Reached`, `Plea` and lines of the log. The words that it has in common with
-the processes of one machine are in `words`.
+Downwards: `Contract` first, then shards of `Go`, `Reach`, `Answer` and `Cut`. Upwards: `Parcel`s of
+`Opened`, `Done`, `Reached`, `Plea` and lines of the log. The words that it has in common with the
+processes of one machine are in `words`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from collector.settings import Settings
 class Contract:
     """What a worker needs to make attempts, and no secret.
 
-    ``run`` is known to this run alone. ``credentials`` are as they are written: a worker obtains
-    its own. ``settings`` hold no more than an attempt needs; where host keys are kept is the
-    worker's own affair. ``levels`` are those of the loggers.
+    ``credentials`` are as they are written: a worker obtains its own. ``settings`` hold no more
+    than an attempt needs; where host keys are kept is the worker's own affair. ``levels`` are those
+    of the loggers.
     """
 
-    run: str
     settings: Settings
     platforms: Mapping[str, Platform]
     credentials: Mapping[str, CredentialSpec]
@@ -53,18 +52,10 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """There is a session; ``tried``: the credential was asked for."""
-
-    number: int
-    tried: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What there is to say at a time; ``reached`` are the jump hosts that stand then."""
+    """What is said at a time, each word packed; ``reached`` are the jump hosts that stand then."""
 
-    words: tuple[object, ...]
+    words: tuple[bytes, ...]
     reached: frozenset[Jump]
 
 

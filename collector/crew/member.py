@@ -15,13 +15,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from collector import log
 from collector.credentials import Credentials
-from collector.crew.wire import Wire
-from collector.crew.words import Alive, Answer, Begun, Cut, Done, Go, Plea, Ready, Work
+from collector.crew.tasks import Tasks
+from collector.crew.visits import Visits
+from collector.crew.wire import Wire, packed
+from collector.crew.words import Alive, Answer, Begun, Cut, Go, Ready, Work
 from collector.driver import DeviceConnector
 from collector.engine import Errands
 
@@ -67,7 +68,7 @@ async def _serve(end: socket.socket) -> None:
     )
     settings = work.settings
     member = _Member(wire, Errands(connector, settings.limits, settings.timeouts))
-    log.forward(work.levels, member.say)
+    log.forward(work.levels, member.relay)
     gc.freeze()
     try:
         await member.serve()
@@ -76,72 +77,53 @@ async def _serve(end: socket.socket) -> None:
         wire.close()
 
 
-@dataclass(slots=True, eq=False)
 class _Member:
     """The attempts of this process, and what it says of them."""
 
-    wire: Wire
-    errands: Errands
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    _outbox: asyncio.Queue[object] = field(default_factory=asyncio.Queue)
-    _pleas: dict[int, asyncio.Future[bool]] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self, wire: Wire, errands: Errands) -> None:
+        self._wire, self._errands = wire, errands
+        self._loop = asyncio.get_running_loop()
+        self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self._visits = Visits(errands.perform, self._say)
+        self._tasks = Tasks()
 
-    def say(self, line: log.Line) -> None:
+    def relay(self, line: log.Line) -> None:
         """Pass a line of the log on; from any thread."""
-        self._loop.call_soon_threadsafe(self._outbox.put_nowait, line)
+        self._loop.call_soon_threadsafe(self._say, line)
 
     async def serve(self) -> None:
         """Do what is asked, until there is nobody to ask."""
-        self._start(self._send())
-        self._start(self._beat())
-        self._outbox.put_nowait(Ready(pid=os.getpid()))
+        self._tasks.begin(self._send())
+        self._tasks.begin(self._beat())
+        self._say(Ready(pid=os.getpid()))
         logger.debug("process %d visits devices", os.getpid())
         try:
             while True:
-                self._hear(await self.wire.receive())
+                self._hear(await self._wire.receive())
         except EOFError:
             pass
         finally:
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=CLOSING)
+            self._tasks.cancel()
+            await self._tasks.ended(CLOSING)
 
     def _hear(self, word: object) -> None:
         match word:
-            case Go():
-                self._start(self._visit(word))
-            case Answer(number=number, may=may):
-                if (plea := self._pleas.get(number)) and not plea.done():
-                    plea.set_result(may)
+            case Go(number=number):
+                self._say(Begun(number=number))
+                self._tasks.begin(self._visits.make(word))
+            case Answer():
+                self._visits.answer(word)
             case Cut(fault=fault):
-                self.errands.cut(fault)
+                self._errands.cut(fault)
 
-    async def _visit(self, go: Go) -> None:
-        async def may_enable() -> bool:
-            plea = self._pleas[go.number] = self._loop.create_future()
-            self._outbox.put_nowait(Plea(number=go.number))
-            try:
-                may: bool = await plea
-                return may
-            finally:
-                del self._pleas[go.number]
-
-        self._outbox.put_nowait(Begun(number=go.number))
-        report = await self.errands.perform(go.assignment, may_enable)
-        self._outbox.put_nowait(Done(number=go.number, report=report))
+    def _say(self, word: object) -> None:
+        self._outbox.put_nowait(packed(word))
 
     async def _send(self) -> None:
         while True:
-            await self.wire.send(await self._outbox.get())
+            await self._wire.send(await self._outbox.get())
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            self._outbox.put_nowait(Alive())
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._say(Alive())

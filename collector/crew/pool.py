@@ -22,15 +22,15 @@ from types import TracebackType
 from collector import log
 from collector.crew.attempts import Attempts, Losses
 from collector.crew.member import CLOSING, IGNORED, LoopFactory, serve
+from collector.crew.tasks import Tasks, unless
 from collector.crew.wire import Wire
-from collector.crew.words import Alive, Begun, Cut, Done, Plea, Ready, Work
+from collector.crew.words import Alive, Begun, Done, Opened, Plea, Ready, Work
 from collector.engine import NobodyLeft, Permit, Report
 from collector.model import Assignment, Device, Fault
 
 STARTING = 60.0  # seconds until a process must be able to work
 SILENCE = 30.0  # seconds without a sign of life, after which it is given up
 LOOKS = 10  # at signs of life in that time: it counts only while this process runs, too
-AFTER_CUT = 3.0  # seconds for the attempts to report after a cut
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +40,16 @@ class Pool:
 
     Only at devices whose credential is proven: those that are on trial are few, and what they say
     has to be known at once. Those behind a jump host stay in the first process, too: they share its
-    one connection.
+    one connection. Once ``stop`` is set, no process is waited for that is still starting.
     """
 
-    def __init__(self, count: int, work: Work, loop_factory: LoopFactory | None = None) -> None:
+    def __init__(
+        self, count: int, work: Work, loop_factory: LoopFactory | None, stop: asyncio.Event
+    ) -> None:
         self._count = count
         self._work = work
         self._loop_factory = loop_factory
+        self._stop = stop
         self._members: list[_Member] = []
         self._losses = Losses(
             "the process that visited it died, and so did the one that tried again",
@@ -61,11 +64,11 @@ class Pool:
     async def __aenter__(self) -> Pool:
         self._members = [_Member(self._loop_factory) for _ in range(self._count)]
         try:
-            await asyncio.gather(*(member.start(self._work) for member in self._members))
+            await unless(self._stop, self._start())
         except BaseException:
             await self._end()
             raise
-        if len(self.pids) < self._count:
+        if len(self.pids) < self._count and not self._stop.is_set():
             logger.warning("%d of %d processes could be started", len(self.pids), self._count)
         logger.info("%d processes visit devices, beside this one", len(self.pids))
         return self
@@ -77,6 +80,9 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         await self._end()
+
+    async def _start(self) -> None:
+        await asyncio.gather(*(member.start(self._work) for member in self._members))
 
     async def _end(self) -> None:
         await asyncio.gather(*(member.end() for member in self._members))
@@ -119,11 +125,10 @@ class _Member:
         self._loop = asyncio.get_running_loop()
         self._process: SpawnProcess | None = None
         self._wire: Wire | None = None
-        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._tasks = Tasks()
         self.attempts = Attempts(self._say)
         self._heard = 0
         self._end = "died"
-        self._is_cut = False
 
     def __len__(self) -> int:
         """Count the attempts that it is at."""
@@ -137,14 +142,13 @@ class _Member:
                 wire.put(work)
                 while not isinstance(word := await wire.receive(), Ready):
                     self._hear(word)
-        except (EOFError, OSError) as error:  # a TimeoutError is an OSError
+        except Exception as error:  # noqa: BLE001  whatever it is, the others can do without it
             logger.warning("a process could not be started: %s", type(error).__name__)
+            self._kill()
             return
         self.is_up = True
-        self._tasks = (
-            self._loop.create_task(self._read(wire)),
-            self._loop.create_task(self._watch()),
-        )
+        self._tasks.begin(self._read(wire))
+        self._tasks.begin(self._watch())
 
     async def _launched(self) -> Wire:
         ours, theirs = socket.socketpair()
@@ -154,10 +158,14 @@ class _Member:
             ours.close()
             theirs.close()
             raise
+        launching = self._loop.run_in_executor(None, self._launch, theirs)
+        launching.add_done_callback(lambda _: theirs.close())
         try:
-            await asyncio.to_thread(self._launch, theirs)
-        finally:
-            theirs.close()
+            await asyncio.shield(launching)
+        except asyncio.CancelledError:
+            # A thread is not cancelled: what it starts has to be known, or it would be left.
+            await asyncio.wait([launching])
+            raise
         return wire
 
     def _launch(self, theirs: socket.socket) -> None:
@@ -176,19 +184,16 @@ class _Member:
 
     def cut(self, fault: Fault) -> None:
         """Have it end what it is at."""
-        if not self.is_up:
-            return
-        self._say(Cut(fault=fault))
-        if not self._is_cut:
-            self._is_cut = True
-            self._loop.call_later(AFTER_CUT, self.attempts.give_up, fault)
+        if self.is_up:
+            self.attempts.cut(fault)
 
     async def end(self) -> None:
-        """End the process; one that does not go is killed."""
+        """End the process; one that is not up, or does not go, is killed."""
+        if not self.is_up:
+            self._kill()
         self.is_up = False
         self.attempts.close()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
         if self._wire is not None:
             self._wire.close()
         if self._process is None:
@@ -196,8 +201,7 @@ class _Member:
         try:
             await asyncio.to_thread(self._process.join, CLOSING + 2)
         finally:  # also where nobody waits for it any longer
-            if self._process.is_alive():
-                self._process.kill()
+            self._kill()
         await asyncio.to_thread(self._process.join, CLOSING)
 
     async def _read(self, wire: Wire) -> None:
@@ -223,7 +227,7 @@ class _Member:
 
     def _hear(self, word: object) -> None:
         match word:
-            case Done() | Begun() | Plea():
+            case Done() | Begun() | Opened() | Plea():
                 self.attempts.hear(word)
             case log.Line():
                 log.relay(word)
@@ -238,12 +242,15 @@ class _Member:
         if not self.is_up:
             return
         self.is_up = False
-        if self._process is not None:
-            self._process.kill()
+        self._kill()
         at = log.counted(len(self), "device")
         again = f" over {at}: tried once more elsewhere" if len(self) else ""
         logger.error("process %d %s%s", self.pid, self._end, again)
         self.attempts.lose(lambda had_begun: _Died(had_begun=had_begun))
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
 
 
 @contextlib.contextmanager

@@ -16,25 +16,29 @@ import os
 import pickle
 import resource
 import threading
-from collections.abc import Coroutine, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from collector import log
 from collector.credentials import Credential, Credentials
-from collector.crew.contract import Contract, Opened, Parcel, Reach, Reached, our_version
+from collector.crew.contract import Contract, Parcel, Reach, Reached, our_version
+from collector.crew.tasks import Tasks
+from collector.crew.visits import Visits
 from collector.crew.wire import packed
-from collector.crew.words import Answer, Cut, Done, Go, Plea
+from collector.crew.words import Answer, Cut, Go
 from collector.driver import DeviceConnector
-from collector.engine import Errands, Report, SystemClock, Visit
+from collector.engine import Errands, Report, internal
 from collector.errors import DeviceError, InputError
-from collector.model import Device, Fault, FaultClass, Jump, Phase
+from collector.model import Assignment, Device, Fault, FaultClass, Jump, Phase
 from collector.redaction import Redaction, redacted_command, redacted_fault
 from collector.settings.values import KNOWN_HOSTS
 
 LEASE = 15.0  # seconds without a word of the client, after which nobody is waiting any more
 LINGER = 0.1  # seconds that a parcel waits for more, once there is something to tell
+PARCEL = 4 * 1024 * 1024  # bytes: one that is large, on a slow line, would be taken for silence
 CLOSING = 4.0  # seconds for what is still open in the end
 HOSTS = "COLLECTOR_KNOWN_HOSTS"
 
@@ -50,7 +54,7 @@ async def begin(run: str, version: str, contract: bytes) -> str:
     """
     if version == our_version() and run not in _stations:
         logging.getLogger("distributed.worker").addFilter(_is_news)
-        await asyncio.to_thread(_start, contract)
+        await asyncio.to_thread(_start, run, contract)
     return our_version()
 
 
@@ -81,8 +85,8 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not (is_call and record.args in {("post",), ("fetch",)})
 
 
-def _start(contract: bytes) -> None:
-    station = _Station(pickle.loads(contract))
+def _start(run: str, contract: bytes) -> None:
+    station = _Station(run, pickle.loads(contract))
     thread = threading.Thread(target=station.run, name="collector", daemon=True)
     thread.start()
     station.ready.result()
@@ -90,23 +94,24 @@ def _start(contract: bytes) -> None:
 
 @dataclass(slots=True, eq=False)
 class _Station:
-    """One run in this worker."""
+    """One run in this worker, by the name that the client has given it."""
 
+    name: str
     contract: Contract
     ready: concurrent.futures.Future[None] = field(default_factory=concurrent.futures.Future)
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _connector: DeviceConnector = field(init=False)
     _errands: Errands = field(init=False)
+    _visits: Visits = field(init=False)
     _credentials: Credentials = field(init=False)
     _redact: Redaction = field(default_factory=lambda: Redaction(()))
     _obtained: dict[str, Credential] = field(default_factory=dict)
     _jumps: set[Jump] = field(default_factory=set)
-    _outbox: list[object] = field(default_factory=list)
+    _outbox: deque[bytes] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
-    _pleas: dict[int, asyncio.Future[bool]] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _reaching: set[asyncio.Task[None]] = field(default_factory=set)
+    _visiting: Tasks = field(default_factory=Tasks)
+    _reaching: Tasks = field(default_factory=Tasks)
     _heard: float = 0.0
 
     def run(self) -> None:
@@ -118,7 +123,7 @@ class _Station:
             if not self.ready.done():
                 self.ready.set_exception(error)
         finally:
-            _stations.pop(self.contract.run, None)
+            _stations.pop(self.name, None)
 
     async def have(self, work: Coroutine[object, object, T]) -> T | None:
         """Have something done in our thread; None where it has ended meanwhile."""
@@ -136,13 +141,11 @@ class _Station:
         for word in words:
             match word:
                 case Go():
-                    self._begin(self._visit(word))
+                    self._visiting.begin(self._visit(word))
                 case Reach():
-                    self._reaching.add(task := self._begin(self._reach(word)))
-                    task.add_done_callback(self._reaching.discard)
-                case Answer(number=number, may=may):
-                    if (plea := self._pleas.get(number)) and not plea.done():
-                        plea.set_result(may)
+                    self._reaching.begin(self._reach(word))
+                case Answer():
+                    self._visits.answer(word)
                 case Cut(fault=fault):
                     self._cut(fault)
 
@@ -153,10 +156,15 @@ class _Station:
                 await self._news.wait()
                 await asyncio.sleep(LINGER)
         self._heard = self._loop.time()
-        self._news.clear()
-        words, self._outbox = tuple(self._outbox), []
+        words: list[bytes] = []
+        room = PARCEL
+        while self._outbox and room > 0:
+            words.append(self._outbox.popleft())
+            room -= len(words[-1])
+        if not self._outbox:
+            self._news.clear()
         reached = frozenset(jump for jump in self._jumps if self._connector.is_reached(jump))
-        return packed(Parcel(words=words, reached=reached))
+        return packed(Parcel(words=tuple(words), reached=reached))
 
     async def end(self) -> None:
         """Have the thread end."""
@@ -170,16 +178,16 @@ class _Station:
         self._credentials = Credentials(contract.credentials, os.environ)
         self._connector = DeviceConnector(settings, contract.platforms, self._credentials)
         self._errands = Errands(self._connector, settings.limits, settings.timeouts)
+        self._visits = Visits(self._perform, self._say)
         self._heard = self._loop.time()
-        _stations[contract.run] = self
-        with log.tapped(contract.run, contract.levels, self._relay):
+        _stations[self.name] = self
+        with log.tapped(self.name, contract.levels, self._relay):
             self.ready.set_result(None)
             try:
                 await self._leased()
             finally:
                 self._cut(_cancelled("the collector that asked for it is gone"))
-                if self._tasks:
-                    await asyncio.wait(self._tasks, timeout=CLOSING)
+                await asyncio.gather(self._visiting.ended(CLOSING), self._reaching.ended(CLOSING))
                 await self._connector.close()
 
     async def _leased(self) -> None:
@@ -190,30 +198,23 @@ class _Station:
                     return
 
     async def _visit(self, go: Go) -> None:
-        async def may_enable() -> bool:
-            plea = self._pleas[go.number] = self._loop.create_future()
-            self._say(Plea(number=go.number))
-            try:
-                may: bool = await plea
-                return may
-            finally:
-                del self._pleas[go.number]
+        with log.bound(run=self.name):
+            await self._visits.make(go)
 
-        def opened(tried: bool) -> None:
-            self._say(Opened(number=go.number, tried=tried))
-
-        assignment = go.assignment
-        with log.bound(run=self.contract.run):
-            if fault := await self._obtain(assignment.device):
-                report = Report(visit=_unvisited(go, fault))
-            else:
-                report = await self._errands.perform(assignment, may_enable, opened)
-        self._say(Done(number=go.number, report=self._without_secrets(report)))
+    async def _perform(
+        self,
+        assignment: Assignment,
+        may_enable: Callable[[], Awaitable[bool]],
+        opened: Callable[[bool], None],
+    ) -> Report:
+        if fault := await self._obtain(assignment.device):
+            return Report.failed(assignment, fault)
+        return self._without_secrets(await self._errands.perform(assignment, may_enable, opened))
 
     async def _reach(self, word: Reach) -> None:
         phases = [Phase.RESOLVE]
         fault: Fault | None = None
-        with log.bound(run=self.contract.run, device=word.jump.name):
+        with log.bound(run=self.name, device=word.jump.name):
             try:
                 fault = await self._obtain(word.jump.as_device())
                 if fault is None:
@@ -228,6 +229,8 @@ class _Station:
                 fault = Fault(fault_class=FaultClass.TIMEOUT, phase=phases[-1], message=message)
             except asyncio.CancelledError:
                 fault = replace(_cancelled("the run is ending"), phase=phases[-1])
+            except Exception as error:  # noqa: BLE001  a bug is told, too: it is waited for
+                fault = internal(phases[-1], error)
         self._say(Reached(number=word.number, fault=redacted_fault(fault, self._redact)))
 
     async def _obtain(self, device: Device) -> Fault | None:
@@ -263,31 +266,15 @@ class _Station:
 
     def _cut(self, fault: Fault) -> None:
         self._errands.cut(fault)
-        for task in self._reaching:
-            task.cancel()
+        self._reaching.cancel()
 
     def _relay(self, line: log.Line) -> None:
         said = replace(line, message=self._redact.text(line.message))
         self._loop.call_soon_threadsafe(self._say, said)
 
     def _say(self, word: object) -> None:
-        self._outbox.append(word)
+        self._outbox.append(packed(word))
         self._news.set()
-
-    def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _unvisited(go: Go, fault: Fault) -> Visit:
-    visit = Visit(assignment=go.assignment, clock=SystemClock())
-    visit.begin()
-    visit.phase = fault.phase
-    visit.fail(fault)
-    visit.end()
-    return visit
 
 
 def _cancelled(why: str) -> Fault:

@@ -34,14 +34,11 @@ class Wire:
 
     def put(self, value: object) -> None:
         """Send a value, and do not wait for the peer to read it; one that has gone is not told."""
-        if self._writer.is_closing():
-            return
-        data = packed(value)
-        self._writer.write(_LENGTH.pack(len(data)) + data)
+        self._write(packed(value))
 
-    async def send(self, value: object) -> None:
-        """Send a value; waits while the peer does not read."""
-        self.put(value)
+    async def send(self, data: bytes) -> None:
+        """Send a value that is packed already; waits while the peer does not read."""
+        self._write(data)
         with contextlib.suppress(ConnectionError):  # whoever reads from it hears of the end
             await self._writer.drain()
 
@@ -56,6 +53,10 @@ class Wire:
     def close(self) -> None:
         """Hang up; what the peer reads after that is its end."""
         self._writer.close()
+
+    def _write(self, data: bytes) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(_LENGTH.pack(len(data)) + data)
 
 
 def packed(value: object) -> bytes:

@@ -1,7 +1,7 @@
 """What the processes of a crew say to each other.
 
 Downwards: `Work` first, then `Go`, `Answer` and `Cut`. Upwards: `Ready` first, then
-`Begun`, `Done`, `Plea`, `Alive`, and lines of the log (`collector.log.Line`).
+`Begun`, `Opened`, `Done`, `Plea`, `Alive`, and lines of the log (`collector.log.Line`).
 """
 
 from __future__ import annotations
@@ -66,6 +66,14 @@ class Begun:
     """An attempt is being made."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """There is a session; ``tried``: the credential was asked for."""
+
+    number: int
+    tried: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

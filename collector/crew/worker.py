@@ -11,15 +11,17 @@ import asyncio
 import contextlib
 import logging
 import pickle
-from collections.abc import Awaitable, Callable, Coroutine
+import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from collector import log
 from collector.crew import station
 from collector.crew.attempts import Attempts
-from collector.crew.contract import Contract, Opened, Parcel, Reach, Reached, our_version
+from collector.crew.contract import Contract, Parcel, Reach, Reached, our_version
+from collector.crew.tasks import Tasks
 from collector.crew.wire import packed
-from collector.crew.words import Cut, Done, Plea
+from collector.crew.words import Done, Opened, Plea
 from collector.engine import Permit, Report
 from collector.errors import CollectorError
 from collector.model import Assignment, Fault, Jump, Timeouts
@@ -29,7 +31,6 @@ GATHER = 0.02  # seconds that the first of them waits for the others
 POLL = 1.0  # seconds that a worker is asked to wait for something to tell
 SILENCE = 30.0  # seconds without an answer, after which a worker is given up: more than its lease
 STARTING = 60.0  # seconds until it must be ready
-AFTER_CUT = 2.5  # seconds for the attempts to report after a cut
 CLOSING = 2.0  # seconds for it to hear of the end
 
 logger = logging.getLogger(__name__)
@@ -51,21 +52,25 @@ class Worker:
     """A worker, from the moment that the scheduler has told of it to the one that it is lost.
 
     ``labels`` are the names of its resources. ``is_taking``: the scheduler has it take work.
-    ``reached`` are the jump hosts that it is logged in to, as far as is known.
+    ``is_lost``: it was up, and is no more. ``reached`` are the jump hosts that it is logged in to,
+    as far as is known. What it is asked to be ready for has a name that nobody else has: one that
+    was lost and is there all the same begins anew, and nothing of its life before is heard, or kept
+    alive, by this one.
     """
 
     def __init__(self, caller: Caller, address: str, labels: frozenset[str]) -> None:
         self.address, self.labels = address, labels
-        self.is_up, self.is_taking = False, True
+        self.is_up, self.is_taking, self.is_lost = False, True, False
         self.reached: frozenset[Jump] = frozenset()
         self._caller = caller
-        self._run = ""
+        self._run = uuid.uuid4().hex
+        self._is_over = False
         self._loop = asyncio.get_running_loop()
         self._outbox: list[object] = []
         self._wake = asyncio.Event()
         self._attempts = Attempts(self._say)
         self._openings: dict[int, tuple[Jump, asyncio.Future[Fault | None]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._cut: Fault | None = None
 
     def __len__(self) -> int:
@@ -74,11 +79,10 @@ class Worker:
 
     async def begin(self, contract: Contract) -> None:
         """Have it get ready; one that cannot is told of, and gets no device."""
-        self._run = contract.run
         ours = our_version()
         try:
             async with asyncio.timeout(STARTING):
-                theirs = await self._call(station.begin, contract.run, ours, packed(contract))
+                theirs = await self._call(station.begin, self._run, ours, packed(contract))
         except Exception as error:  # noqa: BLE001  the library's, its peer's, or whatever it ran
             said = log.one_line(f"{type(error).__name__}: {error}")[:200]
             logger.error("worker %s cannot be used: %s", self.address, said)  # noqa: TRY400
@@ -89,9 +93,11 @@ class Worker:
                 *(self.address, theirs, ours),
             )
             return
+        if self._is_over:  # it has left meanwhile
+            return
         self.is_up = True
-        self._start(self._whole(self._deliver))
-        self._start(self._whole(self._fetch))
+        self._tasks.begin(self._whole(self._deliver))
+        self._tasks.begin(self._whole(self._fetch))
 
     async def perform(self, assignment: Assignment, permit: Permit) -> Report:
         """Have an attempt made; raises `Gone` when the worker is lost meanwhile."""
@@ -110,22 +116,20 @@ class Worker:
 
     def cut(self, fault: Fault) -> None:
         """Have all attempts end; may be called again, for a word may be lost."""
-        if not self.is_up:
-            return
-        self._say(Cut(fault=fault))
-        if self._cut is None:
-            self._loop.call_later(AFTER_CUT, self._attempts.give_up, fault)
-        self._cut = fault
+        if self.is_up:
+            self._cut = fault
+            self._attempts.cut(fault)
 
     def lose(self, how: str) -> None:
         """Count on it no more."""
-        if not self.is_up:
+        was_up, self.is_up, self._is_over = self.is_up, False, True
+        if not was_up:
             return
-        self.is_up = False
+        self.is_lost = True
         self.reached = frozenset()
         at = log.counted(len(self), "device")
         logger.error("worker %s %s, and was at %s", self.address, how, at)
-        self._stop()
+        self._tasks.cancel()
         if self._cut is not None:
             self._attempts.give_up(self._cut)
         self._attempts.lose(lambda _: Gone())
@@ -135,8 +139,9 @@ class Worker:
 
     async def end(self) -> None:
         """Let it go; bounded."""
-        was_up, self.is_up = self.is_up, False
-        self._stop()
+        was_up, self.is_up, self._is_over = self.is_up, False, True
+        self._attempts.close()
+        self._tasks.cancel()
         if was_up:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(CLOSING):
@@ -172,15 +177,12 @@ class Worker:
             parcel: Parcel = pickle.loads(data)
             self.reached = parcel.reached
             for word in parcel.words:
-                self._hear(word)
+                self._hear(pickle.loads(word))
 
     def _hear(self, word: object) -> None:
         match word:
-            case Done() | Plea():
+            case Done() | Opened() | Plea():
                 self._attempts.hear(word)
-            case Opened(number=number, tried=tried):
-                if permit := self._attempts.permit(number):
-                    permit.session(tried=tried)
             case Reached(number=number, fault=fault) if number in self._openings:
                 jump, opened = self._openings[number]
                 if fault is None:
@@ -197,14 +199,3 @@ class Worker:
     def _say(self, word: object) -> None:
         self._outbox.append(word)
         self._wake.set()
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _stop(self) -> None:
-        self._attempts.close()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()

@@ -7,6 +7,7 @@ results are read by the caller.
 
 from __future__ import annotations
 
+from collector.engine.attempt import internal
 from collector.engine.breaker import Breaker
 from collector.engine.collection import collect_devices
 from collector.engine.crew import Crew, Lost, NobodyLeft, Permit, Report
@@ -35,4 +36,5 @@ __all__ = [
     "RETRIED",
     "Clock",
     "SystemClock",
+    "internal",
 ]

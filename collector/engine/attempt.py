@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 from collector.engine.approach import Approach
+from collector.engine.crew import Lost
 from collector.engine.deadline import Deadline
 from collector.engine.session import Connector, JumpConnector, Session
 from collector.engine.visit import Visit, limits_of
@@ -27,6 +29,37 @@ COMMAND_GRACE = 2.0
 # All that a last look may take: a session's own limit is three seconds, and this is one more.
 LAST_LOOK_GRACE = 4.0
 CLOSE = 2.0
+
+
+async def guarded(
+    visit: Visit,
+    approach: Approach,
+    work: Coroutine[object, object, None],
+    cut: Callable[[], Fault | None],
+) -> bool:
+    """Do the work of an attempt; tell whether it has to stand in line again, for others' sake.
+
+    Whatever becomes of it is in ``visit``, bugs too; only a cancellation that is for others is
+    raised. ``cut`` gives why this one is, where it is for the visit.
+    """
+    visit.set_out()
+    try:
+        async with approach:
+            await work
+        return approach.withheld
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if fault := cut():
+            visit.cancel(replace(fault, phase=visit.phase))
+        elif task is not None and task.cancelling():
+            raise
+        else:  # nobody has asked for it
+            _fail_by_bug(visit, approach, error)
+    except Exception as error:  # noqa: BLE001  a bug becomes a result here
+        _fail_by_bug(visit, approach, error)
+    finally:
+        visit.turn_home()
+    return False
 
 
 async def attempt(
@@ -78,6 +111,9 @@ async def open_jump(
     except DeviceError as error:
         approach.failed(error.fault)
         visit.fail(error.fault)
+    except Lost:
+        approach.lost()
+        visit.fail(visit.opens.lost("whoever was to log in to it was lost"))
     except TimeoutError:
         visit.fail(_late(visit.phase, f"no connection within {seconds:g} s"))
     finally:
@@ -146,7 +182,13 @@ def _late(phase: Phase, message: str) -> Fault:
     return Fault(fault_class=FaultClass.TIMEOUT, phase=phase, message=message)
 
 
-def internal(phase: Phase, error: Exception) -> Fault:
+def _fail_by_bug(visit: Visit, approach: Approach, error: BaseException) -> None:
+    if approach.withheld:
+        visit.fault = None  # that of an attempt before: it would hide the bug
+    visit.fail(internal(visit.phase, error))
+
+
+def internal(phase: Phase, error: BaseException) -> Fault:
     """Log a bug and give the fault that it becomes; called where it is handled."""
     logger.error("internal error: %s", type(error).__name__)
     logger.debug("internal error", exc_info=True)

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import replace
 
 from collector.engine.approach import Approach
-from collector.engine.attempt import attempt, internal, open_jump
+from collector.engine.attempt import attempt, guarded, open_jump
 from collector.engine.breaker import Breaker
 from collector.engine.crew import Crew, send
 from collector.engine.jumps import Jumps
@@ -242,30 +242,19 @@ class _Engine:
         credential = visit.device.credential
         trial, gate = self._breaker.trial(credential), self._breaker.gate(credential)
         approach = Approach(visit, self._connecting, trial, gate, self._recall)
-        visit.set_out()
-        try:
-            async with approach:
-                if (reason := self._ending) is not None:
-                    visit.cancel(self._called_off(visit, reason))
-                else:
-                    await self._act(visit, approach)
-            return approach.withheld
-        except asyncio.CancelledError:
-            if self._ending is None or not self._cutting:
-                raise
-            visit.cancel(self._called_off(visit, self._ending))
-        except Exception as error:  # noqa: BLE001  a bug becomes a result here
-            if approach.withheld:
-                visit.fault = None  # that of an attempt before: it would hide the bug
-            visit.fail(internal(visit.phase, error))
-        finally:
-            visit.turn_home()
-        return False
+
+        def cut() -> Fault | None:
+            reason = self._ending if self._cutting else None
+            return self._called_off(visit, reason) if reason is not None else None
+
+        return await guarded(visit, approach, self._act(visit, approach), cut)
 
     async def _act(self, visit: Visit, approach: Approach) -> None:
         """Make an attempt, here or elsewhere."""
         proven = self._breaker.trial(visit.device.credential).is_proven
-        if visit.opens is not None:
+        if self._ending is not None:
+            visit.cancel(self._called_off(visit, self._ending))
+        elif visit.opens is not None:
             await open_jump(visit, self._connector, self._timeouts, approach)
         elif self._crew is not None and self._crew.takes(visit.device, proven=proven):
             await send(visit, self._crew, self._timeouts, approach)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from collector.engine.approach import Approach
+from collector.engine.session import SystemClock
 from collector.engine.visit import Visit, limits_of
 from collector.errors import CollectorError, DeviceError
 from collector.model import Assignment, Device, Fault, FaultClass, Phase, Timeouts
@@ -29,16 +30,24 @@ class Report:
     """What came of an attempt that was made elsewhere.
 
     ``visit`` is its state there: positions of results are those of the assignment that was given.
-    ``tried``: the credential was about to be sent. ``opened``: there was a session. ``enabled``:
-    the enable secret was asked for. ``withheld``: nothing was asked of the device, for others'
-    sake.
+    ``tried``: the credential was about to be sent. ``opened``: there was a session. ``withheld``:
+    nothing was asked of the device, for others' sake.
     """
 
     visit: Visit
     tried: bool = False
     opened: bool = False
-    enabled: bool = False
     withheld: bool = False
+
+    @classmethod
+    def failed(cls, assignment: Assignment, fault: Fault, *, tried: bool = False) -> Report:
+        """Tell of an attempt of which nothing is known but why it failed."""
+        visit = Visit(assignment=assignment, clock=SystemClock())
+        visit.begin()
+        visit.phase = fault.phase
+        visit.fail(fault)
+        visit.end()
+        return cls(visit=visit, tried=tried)
 
 
 class Permit(Protocol):

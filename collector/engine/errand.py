@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from collector.engine.approach import Approach
-from collector.engine.attempt import attempt, internal
+from collector.engine.attempt import attempt, guarded
 from collector.engine.crew import Report
 from collector.engine.gate import Gate
 from collector.engine.places import Places
@@ -53,8 +53,7 @@ class Errands:
         hears of the session, and whether the credential was asked for.
         """
         visit = Visit(assignment=assignment, clock=self._clock)
-        gate = _Asking(may_enable)
-        approach = _Telling(visit, self._connecting, _decided(), gate, _unheard)
+        approach = _Telling(visit, self._connecting, _decided(), _Asking(may_enable), _unheard)
         approach.tell = opened
         with bound(device=assignment.device.name):
             if self._cut is None:
@@ -74,7 +73,6 @@ class Errands:
             visit=visit,
             tried=approach.is_tried,
             opened=approach.is_open,
-            enabled=gate.asked,
             withheld=approach.withheld,
         )
 
@@ -86,18 +84,8 @@ class Errands:
                 task.cancel()
 
     async def _attempt(self, visit: Visit, approach: Approach) -> None:
-        visit.set_out()
-        try:
-            async with approach:
-                await attempt(visit, self._connector, self._timeouts, approach)
-        except asyncio.CancelledError:
-            if self._cut is None:
-                raise
-            visit.cancel(replace(self._cut, phase=visit.phase))
-        except Exception as error:  # noqa: BLE001  a bug becomes a result, as there
-            visit.fail(internal(visit.phase, error))
-        finally:
-            visit.turn_home()
+        work = attempt(visit, self._connector, self._timeouts, approach)
+        await guarded(visit, approach, work, lambda: self._cut)
 
 
 class _Telling(Approach):
@@ -116,11 +104,9 @@ class _Asking(Gate):
     def __init__(self, may_enable: Callable[[], Awaitable[bool]]) -> None:
         super().__init__(_decided())
         self._may_enable = may_enable
-        self.asked = False
 
     async def admits(self, visit: Visit) -> bool:
         """Ask whoever knows of all devices."""
-        self.asked = True
         return await self._may_enable()
 
 

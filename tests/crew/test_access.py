@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator
 from importlib import util
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.program import collector
+from support.program import collector, ended, start
 
 from collector.crew import check_access
 from collector.errors import Exit, InputError
@@ -96,3 +101,57 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(util, "find_spec", found)
     with pytest.raises(InputError, match=r"pip install 'network-command-collector\[cluster\]'"):
         check_access(ClusterAccess(address="tls://h:1"))
+
+
+@contextlib.asynccontextmanager
+async def silent_scheduler() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Take connections, and never say a word; the event is that somebody has come."""
+    met = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.set()
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(4096):
+                pass
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", met
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt_is_heard_while_it_is_connected_to(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    write(tmp_path, "cluster: {insecure: true}\n")
+    async with silent_scheduler() as (address, met):
+        process = await start("run", "-i", "inv.yaml", "--cluster", address, cwd=tmp_path)
+        await met.wait()
+        process.send_signal(number)
+        end = await ended(process)
+    assert end.status == 128 + number
+    assert "Traceback" not in end.stderr
+    assert f"the run was interrupted by {number.name}" in end.stderr
+    assert manifest(tmp_path) == ("interrupted", 128 + number, {"r1": "skipped"})
+
+
+async def test_so_is_the_limit_of_the_run(tmp_path: Path) -> None:
+    write(tmp_path, "cluster: {insecure: true}\n")
+    async with silent_scheduler() as (address, _):
+        end = await collector(
+            *("run", "-i", "inv.yaml", "--cluster", address, "--max-runtime", "2"), cwd=tmp_path
+        )
+    assert end.status == Exit.SOME_FAILED
+    assert "the run reached its limit of 2 s" in end.stderr
+    assert manifest(tmp_path) == ("finished", Exit.SOME_FAILED, {"r1": "skipped"})
+
+
+def manifest(folder: Path) -> tuple[str, int, dict[str, str]]:
+    (path,) = folder.glob("output/runs/2*/manifest.json")
+    found = json.loads(path.read_text())
+    return (
+        found["state"],
+        found["exit_status"],
+        {row["name"]: row["status"] for row in found["devices"]},
+    )

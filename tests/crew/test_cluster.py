@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -241,6 +242,28 @@ async def test_an_interrupted_run_leaves_nothing_running(
     no_noise(end)
     assert end.status == Exit.INTERRUPTED
     assert statuses(tmp_path) == {"cancelled": 15, "skipped": 15}
+
+
+async def test_an_interrupt_does_not_wait_for_a_worker_that_gets_ready(tmp_path: Path) -> None:
+    (tmp_path / "dask").mkdir()
+    with DaskCluster(tmp_path / "dask", ENVIRON) as dask:
+        dask.worker("one", "site:ams")
+        os.kill(dask.pid("one"), signal.SIGSTOP)
+        async with Lab(fleet(3, ("ams",))) as lab:
+            write(tmp_path, lab, dask.config)
+            process = await program.start(
+                *("run", "-i", "fleet.yaml", "-c", "show clock", "-v"), cwd=tmp_path
+            )
+            assert process.stderr is not None
+            said = await process.stderr.readuntil(b"outputs go to")
+            process.send_signal(signal.SIGINT)
+            end = await program.ended(process)
+
+    no_noise(end)
+    assert end.status == Exit.INTERRUPTED
+    assert statuses(tmp_path) == {"skipped": 3}
+    # As it would be said of it after a minute.
+    assert "cannot be used" not in said.decode() + end.stderr
 
 
 async def test_sessions_end_when_the_client_is_gone(cluster: DaskCluster, tmp_path: Path) -> None:

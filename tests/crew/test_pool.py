@@ -245,7 +245,9 @@ async def test_a_signal_to_all_processes_is_for_the_first(
             cwd=tmp_path,
             environ={"COLLECTOR_LIMITS_TRIAL": "1"},
         )
-        await until(lambda: sum(stats.open for stats in lab.stats.values()) == 9)
+        await until(
+            lambda: logins(lab) == 12 and sum(stats.open for stats in lab.stats.values()) == 9
+        )
         others = children(process.pid)
         for pid in (*others, process.pid):
             os.kill(pid, number)
@@ -334,6 +336,48 @@ async def test_one_that_hangs_while_it_starts_is_given_up(
     assert outcome.totals[Status.OK] == 5
     assert len(stopped) == 2
     assert not any(map(is_alive, stopped))
+
+
+async def test_an_interrupt_does_not_wait_for_processes_that_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    launch = pools._Member._launch
+    stopped: list[int] = []
+
+    def launch_and_stop(member: pools._Member, theirs: socket.socket) -> None:
+        launch(member, theirs)
+        os.kill(member.pid, signal.SIGSTOP)
+        stopped.append(member.pid)
+        if len(stopped) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(pools._Member, "_launch", launch_and_stop)
+    async with fleet(5) as lab:
+        outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
+        assert logins(lab) == 0
+    assert outcome.exit_status is Exit.INTERRUPTED
+    assert outcome.totals[Status.SKIPPED] == 5
+    assert outcome.manifest is not None
+    assert "could not be started" not in caplog.text  # as it is said of one after a minute
+    assert len(stopped) == 2
+    assert not any(map(is_alive, stopped))
+
+
+async def test_nor_does_one_of_the_whole_group(tmp_path: Path) -> None:
+    async with fleet(5) as lab:
+        write_inventory(lab, tmp_path)
+        process = await start(
+            *("run", "-i", "fleet.yaml", "-c", "show version", "--processes", "2"), cwd=tmp_path
+        )
+        await until(lambda: len(children(process.pid)) >= 2)
+        others = children(process.pid)
+        for pid in (*others, process.pid):
+            os.kill(pid, signal.SIGINT)
+        end = await ended(process)
+    assert end.status == Exit.INTERRUPTED
+    assert "Traceback" not in end.stderr
+    assert "interrupted by SIGINT" in end.stderr
+    await until(lambda: not any(map(is_alive, others)))
 
 
 async def test_one_that_is_lost_while_it_waits_for_leave_keeps_nobody_waiting(

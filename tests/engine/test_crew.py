@@ -324,5 +324,17 @@ def test_without_leave_no_enable_secret_is_sent() -> None:
     script = Script()
     script.on_enable = take
     report = perform(script, no)
-    assert (report.withheld, report.enabled, report.opened) == (True, True, False)
+    assert (report.withheld, report.opened) == (True, False)
     assert not script.enabled
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_cancellation_that_nobody_has_asked_for_is_a_bug(elsewhere: bool) -> None:
+    async def trip(one: Device, __: str) -> None:
+        if one.name == "c9":
+            raise asyncio.CancelledError
+
+    script = Script(on_run=trip)
+    crew = Elsewhere(script) if elsewhere else None
+    results = warp.run(collected(script, *fleet(10), crew=crew))
+    assert ends(results) == {(Status.OK, None): 9, (Status.FAILED, FaultClass.INTERNAL): 1}

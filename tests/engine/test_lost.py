@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
+import pytest
 from engine.script import LoopClock, Script, collected, device, fault
 from support import warp
 
@@ -15,8 +17,10 @@ from collector.model import (
     DeviceResult,
     Fault,
     FaultClass,
+    Jump,
     Limits,
     Phase,
+    Retries,
     Status,
     Timeouts,
 )
@@ -150,3 +154,39 @@ def test_so_it_is_with_the_enable_secret() -> None:
     script.on_enable = take
     assert timed(script, Away(script)) < 25
     assert script.most_enabling > 3
+
+
+def test_the_limit_of_a_device_holds_over_what_was_lost() -> None:
+    class Late(Away):
+        async def _performed(self, assignment: Assignment, permit: Permit) -> Report:
+            if self.performed["c0"] == 1:
+                await asyncio.sleep(6)
+            return await super()._performed(assignment, permit)
+
+    async def hang(_: Device, __: str) -> None:
+        await asyncio.sleep(60)
+
+    script = Script(on_run=hang)
+    timeouts = Timeouts(device=10, command=60)
+    crew = Late(script, "c0")
+    (result,) = warp.run(collected(script, device("c0"), crew=crew, timeouts=timeouts))
+    assert crew.performed["c0"] == 2
+    assert result.fault is not None
+    assert result.fault.fault_class is FaultClass.TIMEOUT
+    assert result.duration == pytest.approx(10, abs=0.6)  # 7 with who was lost, 3 of 10 left
+
+
+def test_a_secret_that_is_lost_with_a_jump_host_is_not_sent_again_and_again() -> None:
+    async def lose(_: Jump, __: int) -> None:
+        raise Lost
+
+    script = Script()
+    script.on_reach = lose
+    edge = Jump(name="edge", host="h", credential="hop")
+    behind = [replace(one, jump=edge) for one in fleet(9)]
+    limits = Limits()
+    retries = Retries(attempts=9)
+    results = warp.run(collected(script, *behind, limits=limits, retries=retries))
+    # Each may have been a rejection: it is sent as often as a wrong one.
+    assert script.tried["edge"] == limits.rejections
+    assert ends(results) == {(Status.FAILED, FaultClass.JUMP): 9}
