@@ -53,8 +53,8 @@ async def collected(work: Work, ports: list[int], folder: Path) -> Stalls:
     given = {"inventory": inventory, "output": folder / "output", "job": "bench"}
     overrides = {key: Override(value=value, label=key) for key, value in given.items()}
     plan = await asyncio.to_thread(lambda: prepare(load_settings(config, {}, overrides)))
-    settle_memory()
-    await execute(replace(plan, assignments=plan.assignments[:1]))  # loads what it needs
+    # Loads what it needs.
+    await execute(replace(plan, assignments=plan.assignments[:1]), loaded=settle_memory)
     resting = memory("VmRSS")
     stalls = Stalls()
     watching = asyncio.create_task(stalls.watch())

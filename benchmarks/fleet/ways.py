@@ -40,8 +40,11 @@ def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     import collector.cli.progress
     import collector.cli.run
     import collector.collect.run
+    import collector.driver.entry
+    import collector.engine
     import collector.inventory
     import collector.settings
+    import collector.store
     import collector.telling
     import collector.views  # noqa: F401 - what the command would import on its way
     from collector.cli import main

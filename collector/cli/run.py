@@ -224,8 +224,6 @@ def run(  # noqa: PLR0913 - a parameter is a flag
         "--metrics-file": ("metrics_file", metrics_file),
     }
     settings = settings_of(config, flags)
-    if not dry_run:
-        _load_ahead()
     if resume or failed_of:
         plan = _plan_again(
             settings,
@@ -256,12 +254,6 @@ def run(  # noqa: PLR0913 - a parameter is a flag
 def _check_one(flags: Sequence[str]) -> None:
     if len(flags) > 1:
         raise InputError(f"{' and '.join(flags)}: expected one of them, found {len(flags)}")
-
-
-def _load_ahead() -> None:
-    from collector.collect import load_ahead
-
-    load_ahead()
 
 
 def _plan(
@@ -357,9 +349,9 @@ def _execute(plan: Plan, wish: Wish) -> RunOutcome:
     credentials = credentials_of(plan)
     view = make_view(wish.shape) if wish.shape else None
     watcher = Watcher(bar=wish.bar, view=view, data=standard_output() if view else None)
-    settle_memory()
+    doing = execute(plan, observe=watcher, credentials=credentials, loaded=settle_memory)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(execute(plan, observe=watcher, credentials=credentials))
+        return runner.run(doing)
 
 
 def _tell_end(outcome: RunOutcome, wish: Wish) -> None:

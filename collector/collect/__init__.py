@@ -11,7 +11,7 @@ from collector.collect.again import repeat, resume
 from collector.collect.delivery import Observer
 from collector.collect.plan import Again, Plan, Tie, platforms_of, prepare
 from collector.collect.run import RunOutcome, collect, credentials_of, execute, run
-from collector.collect.system import load_ahead, loop_factory, settle_memory
+from collector.collect.system import loop_factory, settle_memory
 
 __all__ = [
     "collect",
@@ -27,7 +27,6 @@ __all__ = [
     "Tie",
     "RunOutcome",
     "Observer",
-    "load_ahead",
     "loop_factory",
     "settle_memory",
 ]

@@ -168,9 +168,10 @@ class _Hearing:
         self._chart.enter(phase)
         self._enter(phase)
 
-    async def turn(self) -> None:
+    async def turn(self, first: Awaitable[None]) -> None:
         if isinstance(self._queue, Queued):
-            await self._queue.turn()
+            first = self._queue.turn(first)
+        await first
 
     async def enabling(self) -> None:
         if isinstance(self._queue, Queued):

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def _unheeded() -> None:
+    """Let what is loaded be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
     """How a run ended.
@@ -138,10 +142,12 @@ async def execute(
     observe: Observer = unobserved,
     connector: Connector | None = None,
     credentials: Credentials | None = None,
+    loaded: Callable[[], None] = _unheeded,
 ) -> RunOutcome:
     """Do what was planned; see `run`. Owns SIGINT, SIGTERM and SIGHUP meanwhile.
 
     ``credentials``: those of the plan, where they were obtained before: see `credentials_of`.
+    ``loaded`` is called when all is imported that takes long: the first devices are dialled before.
     """
     from collector.engine import Breaker, Stop
 
@@ -149,13 +155,15 @@ async def execute(
         credentials = await asyncio.to_thread(credentials_of, plan)
     settings, stop = plan.settings, Stop()
     cluster = cluster_of(plan, stop) if connector is None else None
-    if cluster is None:  # else the sessions are open elsewhere
+    if cluster is None:
         settings = replace(settings, limits=fitted(settings.limits, raise_open_files()))
+    else:  # the sessions are open elsewhere
+        loaded()
     breaker, ending = Breaker(settings.limits), Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
-    connecting = cluster or _connecting(connector, settings, plan.platforms, credentials)
+    connecting = cluster or _connecting(connector, settings, plan.platforms, credentials, loaded)
     crew = spread_of(plan, settings, credentials, cluster, stop) if connector is None else None
     assignments = await asyncio.to_thread(begun_in_order, plan, settings.limits)
     with ending.watching(settings.timeouts.run):
@@ -362,14 +370,16 @@ async def _connecting(
     settings: Settings,
     platforms: Mapping[str, Platform],
     credentials: Credentials,
+    loaded: Callable[[], None] = _unheeded,
 ) -> AsyncIterator[Connector]:
     """Give what opens sessions; what is not the caller's own is closed in the end."""
     from collector.driver import DeviceConnector
 
     if given is not None:
+        loaded()
         yield given
         return
-    own = DeviceConnector(settings=settings, platforms=platforms, credentials=credentials)
+    own = DeviceConnector(settings, platforms, credentials, loaded=loaded)
     try:
         yield own
     finally:

@@ -11,7 +11,6 @@ import os
 import platform
 import resource
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -46,31 +45,13 @@ def processes(wanted: int | None, devices: int) -> int:
     return 1 if devices < WORTH_PROCESSES else len(os.sched_getaffinity(0))
 
 
-def load_ahead() -> None:
-    """Begin to load what talks to devices, in a thread, while it is found out whom to ask.
-
-    asyncssh looks for libraries of the system by programs that it waits for: the compiler, where
-    there is one. An end meanwhile waits for the thread: half a library cannot be left.
-    """
-
-    def load() -> None:
-        with contextlib.suppress(Exception):  # whoever needs it imports it again, and is told
-            import collector.driver  # noqa: F401
-
-    threading.Thread(target=load, name="loading").start()
-
-
 def settle_memory() -> None:
-    """Load what a run needs, and take it out of the garbage collector's sight.
+    """Take what a run has loaded out of the garbage collector's sight.
 
     For a program that does a run and ends: a full collection looked through all that the libraries
     have loaded, and held up the loop for 30 to 50 ms each time. Such a program
     may have disabled the collection until now.
     """
-    import collector.driver
-    import collector.engine
-    import collector.store  # noqa: F401 - loaded now, not in the middle of a run
-
     gc.freeze()
     gc.enable()
 

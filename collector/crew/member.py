@@ -65,11 +65,11 @@ async def _serve(end: socket.socket) -> None:
         settings=work.settings,
         platforms=work.platforms,
         credentials=Credentials.of(work.credentials),
+        loaded=gc.freeze,
     )
     settings = work.settings
     member = _Member(wire, Errands(connector, settings.limits, settings.timeouts))
     log.forward(work.levels, member.relay)
-    gc.freeze()
     try:
         await member.serve()
     finally:

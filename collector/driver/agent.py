@@ -14,17 +14,13 @@ from contextlib import asynccontextmanager
 
 import asyncssh
 
-from collector.credentials import Credential
 from collector.errors import DeviceError
 from collector.model import FaultClass, Phase
 
 
 @asynccontextmanager
-async def agent_keys(credential: Credential) -> AsyncIterator[Sequence[asyncssh.SSHKeyPair]]:
-    """Give the agent's keys where the credential asks for them; none otherwise."""
-    if not credential.agent:
-        yield ()
-        return
+async def agent_keys() -> AsyncIterator[Sequence[asyncssh.SSHKeyPair]]:
+    """Give the agent's keys; raises `DeviceError` where there are none to be had."""
     try:
         agent = await asyncssh.connect_agent()
     except OSError as error:

@@ -98,9 +98,11 @@ class Tunnel:
         """That the jump host is gone, where it is."""
         return self._bastion.jump.lost() if self._bastion.is_lost else None
 
-    async def ssh(self, seconds: float) -> dict[str, Any]:
+    async def dial(self, seconds: float) -> None:
+        """Wait: it is the jump host that dials, when it is told what for."""
+
+    def ssh(self) -> dict[str, Any]:
         """Give what leads asyncssh to `create_connection`."""
-        del seconds  # the caller's own limit ends the waiting
         return {"tunnel": self}
 
     async def create_connection(
@@ -117,11 +119,8 @@ class Tunnel:
         )
         return self._channel, made
 
-    async def telnet(
-        self, seconds: float
-    ) -> tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]:
+    async def telnet(self) -> tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]:
         """Have the jump host connect to the device; gives a reader and a writer."""
-        del seconds
         connect = self._bastion.connection.open_connection
         reader, writer = await self._through(
             lambda: connect(self._host, self._port, encoding=None),
@@ -149,12 +148,6 @@ class Tunnel:
             raise
         except (asyncssh.Error, OSError) as error:
             raise DeviceError(self.loss or _refused(self._bastion.jump, error)) from error
-
-
-def not_open(jump: Jump) -> DeviceError:
-    """Say that a jump host must be opened first: the device has not been asked for anything."""
-    message = f"jump host {jump.name} is not logged in to"
-    return DeviceError.of(FaultClass.JUMP, Phase.RESOLVE, message)
 
 
 def _refused(jump: Jump, error: Exception) -> Fault:

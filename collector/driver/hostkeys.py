@@ -2,7 +2,11 @@
 
 Owns the decision whether a server's key is trusted, which asyncssh asks for before anything is
 authenticated. Refuses to know of devices and credentials.
+
+What cannot be an entry is seen without asyncssh, which takes long to load and so reads the keys
+when one is asked for.
 """
+# ruff: noqa: PLC0415 - see above
 
 from __future__ import annotations
 
@@ -15,14 +19,20 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import asyncssh
+from typing import TYPE_CHECKING, Any, Final
 
 from collector.errors import InputError
 from collector.model import HostKeys
 
+if TYPE_CHECKING:
+    import asyncssh
+
 SSH_PORT = 22
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_ENTRY: Final = re.compile(
+    rf"(?:@(?:cert-authority|revoked) )?(?:\|1\|{_BASE64}\|{_BASE64}|[^@|]\S*) \S.*"
+)
+"""One without its comment, as sshd(8) has it; a key of a kind that nobody knows is passed over."""
 _TRUSTED = (0, 1, 3, 5)
 """Where a match has keys, authorities, certificates and subjects; the rest of it is revoked."""
 
@@ -52,8 +62,11 @@ class Trusted:
 class KnownHosts:
     """The known_hosts file at ``path``, under a policy.
 
-    Raises `InputError` when the file cannot be read.
+    Raises `InputError` when the file cannot be read, or has a line that is no entry.
     """
+
+    _table: asyncssh.SSHKnownHosts | None
+    _parsed: int
 
     def __init__(self, path: Path, policy: HostKeys) -> None:
         self.path = path
@@ -104,11 +117,22 @@ class KnownHosts:
         """Give the number of the line that holds a key for a host; 0 where there is none."""
         data = key.export_public_key("openssh").split()[1].decode()
         for number, line in enumerate(self._lines, 1):
-            if data in line:
-                alone = asyncssh.SSHKnownHosts(_without_comment(line))
-                if alone.match(_named(host, port), "", None)[0]:
-                    return number
+            if data in line and _parsed([line]).match(_named(host, port), "", None)[0]:
+                return number
         return 0
+
+    def load(self) -> None:
+        """Read the keys now, and not when the first one is asked for; any thread may do it."""
+        _ = self._known
+
+    @property
+    def _known(self) -> asyncssh.SSHKnownHosts:
+        """The entries as asyncssh has them."""
+        new = self._lines[self._parsed :]
+        if self._table is None or new:
+            self._table = _parsed(new, self._table)
+            self._parsed += len(new)
+        return self._table
 
     def _append(self, host: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Put a key on file, unless another process was first: then its entry decides."""
@@ -129,28 +153,29 @@ class KnownHosts:
             return True
 
     def _empty(self) -> None:
-        self._known = asyncssh.SSHKnownHosts()
+        self._table = None
         self._lines: list[str] = []
+        self._parsed = 0
         self._read = 0
         self._unended = False
 
     def _take(self, content: bytes) -> None:
-        """Load what stands behind that which was read before."""
+        """Take what stands behind that which was read before."""
         if not content:
             return
         self._read += len(content)
         lines = content.decode("utf-8", "surrogateescape").split("\n")
         if self._unended:
             lines[0] = self._lines.pop() + lines[0]
+            self._parsed = min(self._parsed, len(self._lines))
         self._unended = bool(lines[-1])
         for line in lines if self._unended else lines[:-1]:
             self._lines.append(line)
-            try:
-                self._known.load(_without_comment(line))
-            except ValueError as error:
+            entry = _without_comment(line)
+            if entry and not _ENTRY.fullmatch(entry):
                 raise InputError(
                     f"{self.path}:{len(self._lines)}: not a known_hosts entry: {line.strip()[:80]}"
-                ) from error
+                )
 
 
 def forget(path: Path, hosts: Iterable[tuple[str, int]]) -> tuple[int, ...]:
@@ -184,7 +209,7 @@ def _without(line: str, names: Collection[str]) -> str:
         return line
     hosts = fields["hosts"]
     if hosts.startswith("|"):
-        alone = asyncssh.SSHKnownHosts(_without_comment(line))
+        alone = _parsed([line])
         return "" if any(alone.match(name, "", None)[0] for name in names) else line
     left = [host for host in hosts.split(",") if host not in names]
     return ",".join(left) + fields["rest"] if left else ""
@@ -236,6 +261,18 @@ def _content(path: Path) -> tuple[int, bytes]:
         return 0, b""
     except OSError as error:
         raise InputError(f"{path}: known_hosts cannot be read: {error.strerror}") from error
+
+
+def _parsed(
+    lines: Iterable[str], table: asyncssh.SSHKnownHosts | None = None
+) -> asyncssh.SSHKnownHosts:
+    """Have asyncssh read lines, in addition to those of a table."""
+    import asyncssh
+
+    table = table or asyncssh.SSHKnownHosts()
+    for line in lines:
+        table.load(_without_comment(line))
+    return table
 
 
 def _is_among(key: asyncssh.SSHKey, others: tuple[asyncssh.SSHKey, ...]) -> bool:

@@ -10,14 +10,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, runtime_checkable
 
-from collector.driver.faults import kex_fault, translate
+from collector.driver.faults import DEVICE, translate
 from collector.driver.route import Route
-from collector.driver.ssh import Client
 from collector.driver.statements import Statements
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Phase, SshProfile, Timeouts
+
+if TYPE_CHECKING:
+    from collector.driver.ssh import Client
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,8 @@ _BY_LOSS: Final = frozenset({FaultClass.DISCONNECTED, FaultClass.BUSY, FaultClas
 class Queued(Protocol):
     """Whoever hears of the phases, where openings wait for each other."""
 
-    async def turn(self) -> None:
-        """Wait until what costs time of the loop may begin."""
+    async def turn(self, first: Awaitable[None]) -> None:
+        """Wait for what comes ``first``, then until what costs time of the loop may begin."""
         ...
 
     async def enabling(self) -> None:
@@ -69,8 +71,9 @@ async def cancellable(opening: Awaitable[T]) -> T:
 class Opening:
     """The steps of one opening; ``hear`` is told each phase, ``whom`` names the peer in messages.
 
-    ``client`` and ``route`` are set by whoever opens, as soon as there are any. ``statements`` is
-    what the device says of its authentication server on the way.
+    ``client`` and ``route`` are set by whoever opens, as soon as there are any, and ``translate``
+    when there may be errors of libraries. ``statements`` is what the device says of its
+    authentication server on the way.
     """
 
     def __init__(
@@ -79,13 +82,14 @@ class Opening:
         hear: Enter,
         *,
         profile: SshProfile,
-        whom: str = "the device",
+        whom: str = DEVICE,
         statements: Statements | None = None,
     ) -> None:
         self.phase = Phase.CREDENTIALS
-        self.statements = statements
+        self.statements = statements or Statements(())
         self.client: Client | None = None
         self.route: Route | None = None
+        self.translate: Callable[[BaseException, Phase, str], Fault] = translate
         self._timeouts = timeouts
         self._hear = hear
         self._queue: object = hear  # a mere function knows of no queue
@@ -128,17 +132,22 @@ class Opening:
         """Tell of a phase that changes no limit."""
         self._hear(phase)
 
-    async def turn(self) -> None:
-        """Wait, now that the peer is there, until the rest may begin; no limit runs meanwhile."""
+    async def turn(self, loading: Awaitable[None]) -> None:
+        """Wait, now that the peer is there, until the rest is loaded and may begin.
+
+        No limit runs meanwhile.
+        """
         if isinstance(self._queue, Queued):
-            await self._unhurried(self._queue.turn())
+            loading = self._queue.turn(loading)
+        await self.unhurried(loading)
 
     async def enabling(self) -> None:
         """Wait until the enable secret may be sent; no limit runs meanwhile."""
         if isinstance(self._queue, Queued):
-            await self._unhurried(self._queue.enabling())
+            await self.unhurried(self._queue.enabling())
 
-    async def _unhurried(self, waiting: Awaitable[None]) -> None:
+    async def unhurried(self, waiting: Awaitable[None]) -> None:
+        """Wait for what is not the peer's doing: no limit runs meanwhile."""
         loop = asyncio.get_running_loop()
         assert self._limit  # entered before anything else
         left = (self._limit.when() or 0.0) - loop.time()
@@ -152,8 +161,7 @@ class Opening:
             self._limit.reschedule(until)
 
     def _fault(self, error: Exception) -> DeviceError:
-        fault = self._cause(error)
-        return self.statements.judged(fault) if self.statements else fault
+        return self.statements.judged(self._cause(error))
 
     def _cause(self, error: Exception) -> DeviceError:
         if isinstance(error, DeviceError):
@@ -181,9 +189,9 @@ class Opening:
         )
 
     def _translated(self, error: Exception) -> Fault:
-        fault = translate(error, self.phase, self._whom)
+        fault = self.translate(error, self.phase, self._whom)
         if self.client and self.phase is Phase.KEX:
-            fault = kex_fault(fault, self.client.offer(), self._profile, self._whom)
+            fault = self.client.explained(fault, self._profile, self._whom)
         if fault.fault_class is FaultClass.INTERNAL:
             log.debug("untranslated error", exc_info=error)
         return fault

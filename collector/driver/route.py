@@ -14,19 +14,23 @@ from collector.model import Fault
 
 
 class Route(Protocol):
-    """A way to a device that is taken once; `seconds` are those to connect in."""
+    """A way to a device that is taken once: dialled, and then spoken on."""
 
     @property
     def loss(self) -> Fault | None:
         """Why nothing comes through any more, if that is not the device's doing."""
         ...
 
-    async def ssh(self, seconds: float) -> dict[str, Any]:
+    async def dial(self, seconds: float) -> None:
+        """Connect within so many seconds, where that needs no word of a protocol."""
+        ...
+
+    def ssh(self) -> dict[str, Any]:
         """Give what `asyncssh.connect` needs to take this way."""
         ...
 
-    async def telnet(self, seconds: float) -> tuple[Any, Any]:
-        """Connect; give a reader and a writer as asyncio has them."""
+    async def telnet(self) -> tuple[Any, Any]:
+        """Give a reader and a writer as asyncio has them."""
         ...
 
     def cut(self) -> None:
@@ -48,14 +52,18 @@ class Straight:
         self._lent: LentSocket | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def ssh(self, seconds: float) -> dict[str, Any]:
-        """Give a socket that is connected."""
-        self._lent = LentSocket(await connected(self._addresses, seconds))
-        return {"sock": self._lent.sock}
-
-    async def telnet(self, seconds: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def dial(self, seconds: float) -> None:
         """Connect, without a word."""
         self._lent = LentSocket(await connected(self._addresses, seconds))
+
+    def ssh(self) -> dict[str, Any]:
+        """Give the socket that is connected."""
+        assert self._lent is not None  # it was dialled
+        return {"sock": self._lent.sock}
+
+    async def telnet(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Give both ends of the socket that is connected."""
+        assert self._lent is not None
         reader, self._writer = await asyncio.open_connection(sock=self._lent.sock)
         return reader, self._writer
 

@@ -3,31 +3,37 @@
 Owns the resolver, and the connection to each jump host from its opening to the end of the run.
 Refuses to know how often and when one is opened: who uses it decides that.
 """
+# ruff: noqa: PLC0415 - what takes the libraries is imported once it is loaded: see `loading`
 
 from __future__ import annotations
 
 import asyncio
-
-import asyncssh
+from typing import TYPE_CHECKING
 
 from collector.credentials import Credentials
-from collector.driver import ssh
-from collector.driver.bastion import KEEPALIVE, Bastion, not_open
 from collector.driver.hostkeys import KnownHosts
 from collector.driver.keys import Keys
-from collector.driver.opening import Enter, Opening, cancellable
+from collector.driver.loading import Loading
+from collector.driver.opening import Enter, Opening
 from collector.driver.resolving import Resolver
 from collector.driver.route import Route, Straight
-from collector.model import Jump, Phase, Timeouts
+from collector.errors import DeviceError
+from collector.model import FaultClass, Jump, Phase, Timeouts
+
+if TYPE_CHECKING:
+    from collector.driver.bastion import Bastion
 
 
 class Routes:
     """Routes to devices; jump hosts are opened by `reach` and closed by `close`."""
 
-    def __init__(self, known: KnownHosts, credentials: Credentials, keys: Keys) -> None:
+    def __init__(
+        self, known: KnownHosts, credentials: Credentials, keys: Keys, loading: Loading
+    ) -> None:
         self._known = known
         self._credentials = credentials
         self._keys = keys
+        self._loading = loading
         self._resolver = Resolver()
         self._bastions: dict[Jump, Bastion] = {}
 
@@ -44,7 +50,7 @@ class Routes:
         elif self.is_reached(jump):
             route = self._bastions[jump].tunnel(host, port)
         else:
-            raise not_open(jump)
+            raise _not_open(jump)
         enter(Phase.CONNECT)
         return route
 
@@ -65,7 +71,7 @@ class Routes:
 
         async def undo() -> None:
             if opening.client and opening.client.connection:
-                await ssh.hang_up(opening.client.connection)
+                await opening.client.hang_up()
             elif opening.route:
                 opening.route.close()
 
@@ -85,14 +91,19 @@ class Routes:
 
     async def _logged_in(self, jump: Jump, timeouts: Timeouts, opening: Opening) -> Bastion:
         credential = self._credentials.get(jump.credential)
-        seconds = timeouts.connect + timeouts.login
+        self._loading.begin()
         route = opening.route = await self.to(jump.host, jump.port, jump.jump, opening.enter)
-        async with self._keys.offered(credential) as keys:
-            client = opening.client = ssh.Client(self._known, opening.enter, credential)
-            options = ssh.options(client, credential, keys, seconds=seconds)
-            options |= ssh.protection(jump.host, jump.port, jump.ssh_profile, self._known)
-            way = await route.ssh(timeouts.connect)
-            await opening.turn()
-            connecting = asyncssh.connect(jump.host, jump.port, **{**options, **KEEPALIVE, **way})
-            await cancellable(connecting)
-        return Bastion(jump, client)
+        async with self._keys.offered(credential, opening) as keys:
+            await route.dial(timeouts.connect)
+            await opening.turn(self._loading.done())
+            from collector.driver.entry import bastion
+
+            return await bastion(
+                *(jump, opening, credential, timeouts), route=route, known=self._known, keys=keys
+            )
+
+
+def _not_open(jump: Jump) -> DeviceError:
+    """Say that a jump host must be opened first: the device has not been asked for anything."""
+    message = f"jump host {jump.name} is not logged in to"
+    return DeviceError.of(FaultClass.JUMP, Phase.RESOLVE, message)

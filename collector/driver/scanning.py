@@ -17,9 +17,10 @@ import asyncssh
 
 from collector.credentials import Credentials
 from collector.driver import ssh
-from collector.driver.faults import kex_fault, translate
+from collector.driver.foreign import translate
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.driver.keys import Keys
+from collector.driver.loading import Loading
 from collector.driver.route import Route
 from collector.driver.routes import Routes
 from collector.errors import DeviceError, InputError
@@ -88,7 +89,8 @@ class _Scanning:
         self.found: dict[int, Scanned] = {}
         self._known = known
         self._seconds = seconds
-        self._routes = Routes(known, credentials, Keys())
+        loading = Loading(known)
+        self._routes = Routes(known, credentials, Keys(loading), loading)
         self._faults: dict[Jump, Fault | None] = {}
         self._turns: defaultdict[Jump | str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._rejected: dict[str, Fault] = {}
@@ -158,7 +160,7 @@ class _Scanning:
             return _unknown(device, fault)
         except Exception as error:  # noqa: BLE001 - every library has kinds of its own: see translate
             fault = translate(error, Phase.KEX if witness.connection else phase, WHOM)
-            return _unknown(device, kex_fault(fault, witness.offer(), device.ssh_profile, WHOM))
+            return _unknown(device, witness.explained(fault, device.ssh_profile, WHOM))
         if key is None:
             message = "the server showed no host key"
             fault = Fault(fault_class=FaultClass.KEX, phase=phase, message=message)
@@ -171,11 +173,11 @@ class _Scanning:
         """Ask for the kind of key that is on file first: a server may have several."""
         chosen = ssh.protection(device.host, device.port, device.ssh_profile, self._known)
         asked = {name: chosen.pop(name) for name in ("kex_algs", "server_host_key_algs")}
-        way = await route.ssh(self._seconds)
+        await route.dial(self._seconds)
         return await asyncssh.get_server_host_key(
             device.host,  # said, as a socket that was reset cannot be asked for its peer
             device.port,
-            **way,
+            **route.ssh(),
             config=None,
             options=asyncssh.SSHClientConnectionOptions(
                 client_factory=lambda: witness, config=None, client_keys=None, **chosen

@@ -18,10 +18,12 @@ import asyncssh
 from collector.credentials import Credential
 from collector.driver.algorithms import Suite, agreed, host_keys, offered, suite
 from collector.driver.channel import lighten
+from collector.driver.faults import DEVICE
+from collector.driver.foreign import kex_fault
 from collector.driver.hostkeys import KnownHosts, fingerprint
 from collector.driver.statements import Statements
 from collector.errors import DeviceError, InputError
-from collector.model import Algorithms, FaultClass, HostKeys, Phase, SshProfile
+from collector.model import Algorithms, Fault, FaultClass, HostKeys, Phase, SshProfile
 
 # It is for those who choose algorithms, which the device does; it would come out on the terminal.
 warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
@@ -30,6 +32,9 @@ SCREEN: Final = (511, 1000)
 """Columns and rows asked for: wide enough that no echo wraps."""
 
 _PASSWORD: Final = re.compile("password|passcode", re.IGNORECASE)
+
+Offered = Sequence[asyncssh.SSHKey | asyncssh.SSHKeyPair]
+"""The keys that a credential is tried with, in this order."""
 
 HANG_UP: Final = 1.0
 """Seconds in which a connection may close by itself before it is cut."""
@@ -57,12 +62,21 @@ class Witness(asyncssh.SSHClient):
         with suppress(ValueError):  # another asyncssh may keep the offers elsewhere
             self.algorithms = agreed(self._said("client"), self._said("server"))
 
+    async def hang_up(self) -> None:
+        """Close the connection, where there is one, within `HANG_UP` seconds, else cut it."""
+        if self.connection:
+            await hang_up(self.connection)
+
     def offer(self) -> Suite | None:
         """Give what the server has offered; None where it has not said that yet."""
         try:
             return offered(self._said("server"))
         except ValueError:
             return None
+
+    def explained(self, fault: Fault, profile: SshProfile, whom: str = DEVICE) -> Fault:
+        """Give a fault of the key exchange again in terms of what the server has offered."""
+        return kex_fault(fault, self.offer(), profile, whom)
 
     def _said(self, end: str) -> bytes:
         # asyncssh has no name for it, and tells of the key exchange in its debug log alone.
@@ -201,7 +215,7 @@ def protection(host: str, port: int, profile: SshProfile, known: KnownHosts) -> 
 def options(
     client: Client,
     credential: Credential,
-    keys: Sequence[asyncssh.SSHKey | asyncssh.SSHKeyPair],
+    keys: Offered,
     *,
     seconds: float,
 ) -> dict[str, Any]:

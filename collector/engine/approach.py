@@ -87,9 +87,11 @@ class Approach:
         elif phase is Phase.CHANNEL:
             self._judge(self._trial.accept)
 
-    async def turn(self) -> None:
+    async def turn(self, first: Awaitable[None] | None = None) -> None:
         """Wait for a place, now that the peer is there: what follows costs time of the loop."""
         self._sight()
+        if first is not None:
+            await self._unhurried(first)
         await self._unhurried(self._places.take())
         self._has_place = True
         self._keep_place()

@@ -6,6 +6,7 @@ Owns the contract that a driver has to keep. Refuses to know any driver.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
@@ -48,10 +49,11 @@ class Enter(Protocol):
         """Hear of a phase before anything of it is done; may end the opening by `DeviceError`."""
         ...
 
-    async def turn(self) -> None:
+    async def turn(self, first: Awaitable[None] | None = None) -> None:
         """Wait until what costs time of the loop may begin; asked once, when the peer is there.
 
-        The time is not the device's: no limit may run meanwhile.
+        ``first`` is what the connector has to wait for itself, before it takes a place. The time is
+        not the device's: no limit may run meanwhile.
         """
         ...
 

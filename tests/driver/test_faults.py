@@ -15,7 +15,8 @@ import pytest
 from scrapli import exceptions as scrapli
 from support.direct import connector, device
 
-from collector.driver.faults import first_cause, translate
+from collector.driver.faults import first_cause
+from collector.driver.foreign import translate
 from collector.errors import DeviceError
 from collector.model import FaultClass, Phase, Timeouts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 from support.direct import connector, device
@@ -53,7 +54,8 @@ class Waiting:
     def __call__(self, phase: Phase) -> None:
         assert self.goes_on.is_set() or phase in {Phase.RESOLVE, Phase.CONNECT}
 
-    async def turn(self) -> None:
+    async def turn(self, first: Awaitable[None]) -> None:
+        await first
         self.waits.set()
         await self.goes_on.wait()
 

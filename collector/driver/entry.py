@@ -1,0 +1,196 @@
+"""From a peer that was dialled to a session, or to a jump host that is logged in to.
+
+Owns all of an opening that takes the libraries: key exchange, authentication, channel, login; it is
+imported while the first devices are dialled (see `loading`). Refuses to know how a route is found.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import asyncssh
+from scrapli import AsyncScrapli
+from scrapli.driver import AsyncGenericDriver
+
+from collector.credentials import Credential
+from collector.driver import foreign, login, ssh, telnet
+from collector.driver.bastion import KEEPALIVE, Bastion
+from collector.driver.console import CTRL_E, Console
+from collector.driver.hostkeys import KnownHosts, fingerprint
+from collector.driver.link import Link
+from collector.driver.opening import Opening, cancellable
+from collector.driver.route import Route
+from collector.driver.session import DeviceSession
+from collector.driver.stream import Stream
+from collector.model import Device, Jump, Phase, Step, Timeouts, Transport
+from collector.platforms import Platform
+
+
+class Entry:
+    """The way into one device that was dialled; what is opened on it is closed by `give_up`.
+
+    ``passed`` hears of the steps of the login. ``rng`` makes what the device is asked to echo.
+    """
+
+    def __init__(
+        self,
+        opening: Opening,
+        device: Device,
+        platform: Platform,
+        credential: Credential,
+        *,
+        timeouts: Timeouts,
+        output_limit: int,
+        passed: Callable[[Step, str], None],
+        rng: random.Random,
+    ) -> None:
+        opening.translate = foreign.translate
+        self._opening = opening
+        self._device = device
+        self._platform = platform
+        self._credential = credential
+        self._timeouts = timeouts
+        self._output_limit = output_limit
+        self._passed = passed
+        self._rng = rng
+        self._link: Link | None = None
+        self._stream: Stream | None = None
+
+    async def connect(self, route: Route, known: KnownHosts, keys: ssh.Offered) -> None:
+        """Have a terminal of the device, over SSH with its credential accepted."""
+        if self._device.transport is Transport.TELNET:
+            await self._telnet(route)
+        else:
+            await self._ssh(route, known, keys)
+
+    async def session(self) -> DeviceSession:
+        """Log in as far as there is something to do, up to a prompt for commands."""
+        assert self._link is not None  # it is connected
+        console = await self._console(self._link)
+        client = self._opening.client
+        return DeviceSession(
+            console,
+            self._platform,
+            proof=self._device.proof,
+            hang_up=self._link.hang_up,
+            algorithms=client.algorithms if client else None,
+        )
+
+    async def give_up(self) -> None:
+        """Close what was opened; bounded."""
+        try:
+            if self._stream:
+                await self._stream.close()
+        finally:  # whoever gives up waiting for this, too, must leave nothing open
+            if self._link:
+                await self._link.hang_up()
+            elif self._opening.route:
+                self._opening.route.close()
+
+    async def _ssh(self, route: Route, known: KnownHosts, keys: ssh.Offered) -> None:
+        device, opening, credential = self._device, self._opening, self._credential
+        client = opening.client = ssh.Client(known, opening.enter, credential, opening.statements)
+        seconds = self._timeouts.connect + self._timeouts.login
+        options = ssh.options(client, credential, keys, seconds=seconds)
+        options |= ssh.protection(device.host, device.port, device.ssh_profile, known)
+        options |= route.ssh()
+        driver = _driver(device, self._platform, credential, seconds, asyncssh=options)
+        self._link = Link(driver, route, client)
+        try:
+            await cancellable(driver.open())
+        finally:
+            if key := client.host_key:
+                self._passed(Step.HOSTKEY, fingerprint(key))
+
+    async def _telnet(self, route: Route) -> None:
+        driver = _driver(self._device, self._platform, self._credential, self._timeouts.connect)
+        self._link = Link(driver, route, None)
+        transport: Any = driver.transport
+        reader, writer = await route.telnet()
+        transport.stdout, transport.stdin = reader, writer
+        driver.transport.read = telnet.TelnetReader(reader, writer).read
+
+    async def _console(self, link: Link) -> Console:
+        """Learn the prompt, with the login limit from here on."""
+        platform, opening, credential = self._platform, self._opening, self._credential
+        opening.enter(Phase.LOGIN)
+        stream = self._stream = Stream(
+            link.read,
+            link.write,
+            link.cut,
+            limit=self._output_limit,
+            loss=lambda: link.route.loss,
+        )
+        newline = platform.return_char.encode()
+        stream.allow(self._timeouts.login, Phase.LOGIN)
+        if self._device.transport is Transport.TELNET:
+            await telnet.log_in(
+                *(stream, credential, newline, opening.statements), lambda: opening.hear(Phase.AUTH)
+            )
+            opening.hear(Phase.LOGIN)
+            stream.phase = Phase.LOGIN
+        editor_key = CTRL_E if platform.editor_key == "ctrl-e" else b""
+        console = Console(
+            stream,
+            newline=newline,
+            editor_key=editor_key,
+            rng=self._rng,
+            hint=platform.prompt,
+        )
+        await login.log_in(console, platform, credential, self._passed, opening.enabling)
+        return console
+
+
+async def bastion(
+    jump: Jump,
+    opening: Opening,
+    credential: Credential,
+    timeouts: Timeouts,
+    *,
+    route: Route,
+    known: KnownHosts,
+    keys: ssh.Offered,
+) -> Bastion:
+    """Log in to a jump host that was dialled."""
+    opening.translate = foreign.translate
+    seconds = timeouts.connect + timeouts.login
+    client = opening.client = ssh.Client(known, opening.enter, credential)
+    options = ssh.options(client, credential, keys, seconds=seconds)
+    options |= ssh.protection(jump.host, jump.port, jump.ssh_profile, known)
+    way = {**options, **KEEPALIVE, **route.ssh()}
+    await cancellable(asyncssh.connect(jump.host, jump.port, **way))
+    return Bastion(jump, client)
+
+
+async def _nothing(driver: AsyncGenericDriver) -> None:
+    """Take the place of an opening dialogue: some configure the device, all eat the prompt."""
+
+
+def _driver(
+    device: Device,
+    platform: Platform,
+    credential: Credential,
+    seconds: float,
+    **transport_options: Any,
+) -> AsyncGenericDriver:
+    """Build scrapli's driver for a device, without any dialogue, timer or file of its own."""
+    arguments: dict[str, Any] = {
+        "host": device.host,
+        "port": device.port,
+        "auth_username": credential.username,
+        "auth_strict_key": False,
+        "auth_bypass": device.transport is Transport.TELNET,
+        "ssh_config_file": False,
+        "timeout_socket": seconds,
+        "timeout_transport": 0,
+        "timeout_ops": 0,
+        "on_open": _nothing,
+        "on_close": _nothing,
+        "transport": "asyncssh" if device.transport is Transport.SSH else "asynctelnet",
+        "transport_options": transport_options,
+    }
+    if platform.driver:
+        return AsyncScrapli(platform=platform.driver, **arguments)
+    return AsyncGenericDriver(**arguments)
