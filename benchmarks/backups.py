@@ -24,7 +24,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from collector.backups import History, Part, Rules
+from collector.backups.history import History, Part
+from collector.backups.rules import Rules
 from collector.model import CommandResult, CommandStatus, Device, DeviceResult, Status
 from collector.platforms import load_platforms
 from collector.settings import Backups

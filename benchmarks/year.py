@@ -26,7 +26,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from collector.backups import History, Part, Rules
+from collector.backups.history import History, Part
+from collector.backups.rules import Rules
 from collector.errors import Exit
 from collector.model import (
     CommandResult,

@@ -61,17 +61,16 @@ if TYPE_CHECKING:
     from collector.settings import Backups, Job, Push, Settings, load_settings
     from collector.store import (
         DeviceRow,
-        Finding,
         LastGood,
         Manifest,
         PastRun,
-        Verification,
         find_run,
         last_good,
         latest_run,
         read_journal,
         read_manifest,
     )
+    from collector.store.verification import Finding, Verification
 
 __all__ = [
     # from inventory to results
@@ -205,11 +204,11 @@ _HOMES = {
     "Settings": "collector.settings",
     "load_settings": "collector.settings",
     "DeviceRow": "collector.store",
-    "Finding": "collector.store",
+    "Finding": "collector.store.verification",
     "LastGood": "collector.store",
     "Manifest": "collector.store",
     "PastRun": "collector.store",
-    "Verification": "collector.store",
+    "Verification": "collector.store.verification",
     "find_run": "collector.store",
     "last_good": "collector.store",
     "latest_run": "collector.store",

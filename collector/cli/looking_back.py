@@ -28,7 +28,10 @@ from collector.log import one_line, utc
 from collector.views import Format
 
 if TYPE_CHECKING:
-    from collector.backups import Archive, Deed, Ownership, Past
+    from collector.backups.archive import Archive
+    from collector.backups.chronicle import Deed
+    from collector.backups.ownership import Ownership
+    from collector.backups.past import Past
     from collector.model import DiffLine
     from collector.platforms import Platform
     from collector.settings import Settings
@@ -95,7 +98,8 @@ class _Room:
 
     @classmethod
     async def open(cls, output: str | None, config: Path | None) -> _Room:
-        from collector.backups import Archive, Ownership
+        from collector.backups.archive import Archive
+        from collector.backups.ownership import Ownership
         from collector.store import last_good
 
         settings = settings_for(output, config)
@@ -107,7 +111,7 @@ class _Room:
         return cls(settings=settings, archive=archive, known=known, ownership=ownership)
 
     async def past(self, device: str) -> Past:
-        from collector.backups import Past
+        from collector.backups.past import Past
 
         return await Past.of(self.archive, self.ownership, device)
 
@@ -137,7 +141,7 @@ def history(
     """List the versions of a device's configuration, the newest first."""
 
     async def read() -> list[Deed]:
-        from collector.backups import Chronicle
+        from collector.backups.chronicle import Chronicle
 
         room = await _Room.open(output, config)
         past = await room.past(device)
@@ -214,7 +218,7 @@ def _lines(
     *,
     volatile: bool,
 ) -> Iterator[DiffLine]:
-    from collector.backups import difference
+    from collector.backups.difference import difference
     from collector.platforms import Passages
 
     for old, new in _pairs(before, after):
@@ -295,7 +299,7 @@ async def _configuration(
 
 async def _newest(room: _Room, past: Past) -> bytes:
     """Read the last good copy: the file, or what it was last where it was removed."""
-    from collector.backups import CONFIGS
+    from collector.backups.history import CONFIGS
 
     try:
         return (room.settings.output / CONFIGS / past.files[0]).read_bytes()
@@ -309,7 +313,8 @@ async def _newest(room: _Room, past: Past) -> bytes:
 
 
 def _stored(output: Path, device: str, command: str, at: str | None) -> bytes:
-    from collector.store import last_good, stored_output
+    from collector.store import last_good
+    from collector.store.shelf import stored_output
 
     runs = _runs(output, at)
     path = stored_output(runs, device, command, known=last_good(output))
@@ -320,7 +325,7 @@ def _stored(output: Path, device: str, command: str, at: str | None) -> bytes:
 
 
 def _runs(output: Path, at: str | None) -> Sequence[Path]:
-    from collector.backups import moment
+    from collector.backups.moments import moment
     from collector.store import find_run, newest_first
     from collector.store.names import run_time
 
@@ -346,13 +351,13 @@ def changes(
     config: ConfigOption = None,
 ) -> None:
     """List what has changed in the configurations of all devices, the newest first."""
-    from collector.backups import moment
+    from collector.backups.moments import moment
 
     start = moment(since, "--since", datetime.now(UTC))
     chosen = _selected(inventory, config, limit) if limit else None
 
     async def read() -> list[Deed]:
-        from collector.backups import Chronicle
+        from collector.backups.chronicle import Chronicle
 
         room = await _Room.open(output, config)
         chronicle = Chronicle(output=room.settings.output, ownership=room.ownership)

@@ -17,8 +17,8 @@ from collector.errors import InputError
 from collector.log import counted, one_line
 
 if TYPE_CHECKING:
-    from collector.backups import Moved
-    from collector.inventory import Foreign
+    from collector.backups.moving import Moved
+    from collector.inventory.foreign import Foreign
     from collector.settings import Settings
 
 app = typer.Typer(help="Move in: take over the devices and the history of another collector.")
@@ -44,7 +44,7 @@ def oxidized(
     config: ConfigOption = None,
 ) -> None:
     """Read Oxidized's config and its list of nodes, and go on with its git repository."""
-    from collector.inventory import read_oxidized
+    from collector.inventory.oxidized import read_oxidized
 
     _move_in(read_oxidized(path), inventory, output, config, history=not no_history)
 
@@ -67,7 +67,7 @@ def rancid(
     config: ConfigOption = None,
 ) -> None:
     """Read the router.db of RANCID's groups, and go on with its configs folders."""
-    from collector.inventory import read_rancid
+    from collector.inventory.rancid import read_rancid
 
     _move_in(read_rancid(path, cloginrc), inventory, output, config, history=not no_history)
 
@@ -80,7 +80,7 @@ def _move_in(
     *,
     history: bool,
 ) -> None:
-    from collector.inventory import inventory_text
+    from collector.inventory.foreign import inventory_text
 
     settings = settings_of(config, {"--output": ("output", output or None)})
     target = inventory or Path("inventory") / f"{foreign.collector}.yaml"
@@ -109,8 +109,8 @@ def _check(foreign: Foreign) -> None:
 
 
 def _take_history(foreign: Foreign, settings: Settings) -> None:
-    from collector.backups import begin_history
-    from collector.store import held
+    from collector.backups.moving import begin_history
+    from collector.store.pruning import held
 
     moved = _moved(foreign, settings)
     missing = sorted({str(each.source) for each in moved if not each.source.is_dir()})
@@ -129,7 +129,8 @@ def _take_history(foreign: Foreign, settings: Settings) -> None:
 
 
 def _moved(foreign: Foreign, settings: Settings) -> Sequence[Moved]:
-    from collector.backups import Moved, backup_files
+    from collector.backups.moving import Moved
+    from collector.backups.paths import backup_files
 
     template = settings.backups.path
     if "{command}" in template:

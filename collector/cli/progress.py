@@ -9,15 +9,14 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-
-from tqdm.asyncio import tqdm_asyncio
+from typing import TYPE_CHECKING
 
 from collector.cli.streams import DataStream, in_thread
 from collector.model import DeviceResult, Status
 from collector.views import View
 
-# The bar redraws itself; tqdm's own thread for that would only be in the way of signals.
-tqdm_asyncio.monitor_interval = 0
+if TYPE_CHECKING:
+    from tqdm.asyncio import tqdm_asyncio
 
 
 class Watcher:
@@ -29,6 +28,18 @@ class Watcher:
 
     async def __call__(self, results: AsyncIterator[DeviceResult], total: int) -> None:
         """Show each result, then what the view has held back."""
+        if self._bar:
+            await self._drawn(results, total)
+        else:
+            async for result in results:
+                await self._print(partial(_add, result), None)
+        await self._print(_end, None)
+
+    async def _drawn(self, results: AsyncIterator[DeviceResult], total: int) -> None:
+        from tqdm.asyncio import tqdm_asyncio
+
+        # The bar redraws itself; tqdm's own thread for that would only be in the way of signals.
+        tqdm_asyncio.monitor_interval = 0
         known = _has_size()
         with tqdm_asyncio(
             results,
@@ -36,7 +47,6 @@ class Watcher:
             desc="collecting",
             unit=" devices",
             file=sys.stderr,
-            disable=not self._bar,
             dynamic_ncols=known,
             ncols=None if known else 80,
             nrows=None if known else 24,
@@ -46,7 +56,6 @@ class Watcher:
                 self._count(result)
                 bar.set_postfix({"ok": self._good, "failed": self._bad}, refresh=False)
                 await self._print(partial(_add, result), bar)
-        await self._print(_end, None)
 
     def _count(self, result: DeviceResult) -> None:
         if result.status is Status.OK:

@@ -25,10 +25,10 @@ from collector.log import counted, one_line
 from collector.views import Format
 
 if TYPE_CHECKING:
-    from collector.backups import Departed
+    from collector.backups.departing import Departed
     from collector.model import Device
     from collector.settings import Settings
-    from collector.store import Doomed, Pruning
+    from collector.store.retention import Doomed, Pruning
 
 EXAMPLES = """\b
 Examples:
@@ -85,7 +85,7 @@ def prune(
     if dry_run:
         _work(settings, present, shape, dry_run=True)
         return Exit.OK
-    from collector.store import held
+    from collector.store.pruning import held
 
     with held(settings.output, " ".join(("collector", *sys.argv[1:]))):
         _work(settings, present, shape, dry_run=False)
@@ -114,7 +114,7 @@ def _work(
     settings: Settings, present: Sequence[Device] | None, shape: Format | None, *, dry_run: bool
 ) -> None:
     """Say what goes, then remove it: what is said is what was planned, whatever comes after."""
-    from collector.store import Pruning, plan_pruning
+    from collector.store.retention import Pruning, plan_pruning
     from collector.views.rows import json_text
     from collector.views.table import columns
 
@@ -144,15 +144,15 @@ def _work(
 def _departed(settings: Settings, present: Sequence[Device] | None) -> Departed | None:
     if present is None:
         return None
-    from collector.backups import departed
+    from collector.backups.departing import departed
 
     return asyncio.run(departed(settings.output, settings.backups, present))
 
 
 def _remove(settings: Settings, plan: Pruning, departed: Departed | None) -> None:
-    from collector.backups import remove_departed
-    from collector.store import count_before_pruning
-    from collector.store import prune as prune_run
+    from collector.backups.departing import remove_departed
+    from collector.store.pruning import count_before_pruning
+    from collector.store.pruning import prune as prune_run
 
     if plan.doomed:
         count_before_pruning(settings.output)

@@ -50,7 +50,7 @@ def stale(
     config: ConfigOption = None,
 ) -> int:
     """List the devices without a good backup that young, those never collected included."""
-    from collector.backups import age
+    from collector.backups.moments import age
     from collector.inventory import select
     from collector.store import last_good
 

@@ -93,7 +93,7 @@ def timings(
 
 def _chosen(output: Path, runs: int | None, since: str | None) -> Iterator[PastRun]:
     """Give the runs to be read; raises InputError where there is none."""
-    from collector.backups import moment
+    from collector.backups.moments import moment
 
     start = moment(since, "--since", datetime.now(UTC)) if since else None
     most = runs or (RUNS if start is None else None)

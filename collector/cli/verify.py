@@ -16,7 +16,7 @@ from collector.views import Format
 from collector.views.rows import json_array, json_lines
 
 if TYPE_CHECKING:
-    from collector.store import Finding, Verification
+    from collector.store.verification import Finding, Verification
 
 EXAMPLES = """\b
 Examples:
@@ -46,7 +46,7 @@ def verify(
     config: ConfigOption = None,
 ) -> int:
     """Hash every stored output again, and say what is damaged, missing or foreign."""
-    from collector.store import Verification
+    from collector.store.verification import Verification
 
     if run and every:
         raise InputError("RUN and --all: expected one of them, found both")

@@ -24,7 +24,7 @@ from collector.errors import StorageError
 from collector.model import Change, Device, DeviceResult, Edit, Status
 
 if TYPE_CHECKING:
-    from collector.backups import History, Part
+    from collector.backups.history import History, Part
     from collector.store import RunWriter
 
 EDITS: Final = 200
@@ -115,7 +115,7 @@ class Backup:
 
     async def _edits(self, history: History) -> Mapping[str, Edit]:
         """Say what the commit has changed in each device; in a thread, for texts may be large."""
-        from collector.backups import backup_files
+        from collector.backups.paths import backup_files
 
         if self._plan is None:
             return {}
@@ -135,7 +135,8 @@ class Backup:
         paths: Mapping[str, Sequence[str]],
         versions: Mapping[str, tuple[bytes, bytes]],
     ) -> Mapping[str, Edit]:
-        from collector.backups import edit, joined_edits
+        from collector.backups.editing import edit
+        from collector.backups.editing import joined as joined_edits
 
         assert self._plan is not None
         edits: dict[str, Edit] = {}
@@ -172,7 +173,8 @@ class Backup:
             self._opening.result()
 
     async def _open(self, plan: Plan, ending: Ending) -> None:
-        from collector.backups import History, Part, Rules
+        from collector.backups.history import History, Part
+        from collector.backups.rules import Rules
 
         try:
             async with ending.grace(COMMITTING):

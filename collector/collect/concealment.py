@@ -75,7 +75,7 @@ class Concealment:
         )
 
     def _secrets(self, device: Device) -> Passages:
-        from collector.backups import Rules
+        from collector.backups.rules import Rules
 
         return Rules.of(self.platforms[device.platform]).secrets
 
@@ -84,7 +84,7 @@ class Concealment:
 
         Of none in particular: by the tables of every platform.
         """
-        from collector.backups import Rules
+        from collector.backups.rules import Rules
 
         if self.mode is Redact.OFF:
             return text
@@ -134,13 +134,13 @@ class Concealment:
         return seen.decode("utf-8", "surrogateescape")
 
     def _text(self, text: bytes, secrets: Passages) -> bytes:
-        from collector.backups import redact
+        from collector.backups.redacting import redact
 
         return redact(text, secrets, self.mode, self.key)
 
     def _evidence(self, seen: bytes, secrets: Passages) -> bytes:
         """Conceal what came from a terminal: its last lines are left, and a line that says so."""
-        from collector.backups import LINES_KEPT, last_words
+        from collector.backups.redacting import LINES_KEPT, last_words
 
         if not seen:
             return seen
@@ -187,7 +187,7 @@ def key_specs(settings: Settings, job: Job | None) -> Mapping[str, CredentialSpe
 
 
 def _key(credentials: Credentials) -> bytes:
-    from collector.backups import LEAST_KEY
+    from collector.backups.redacting import LEAST_KEY
 
     key = (credentials.get(KEY).password or "").encode("utf-8", "surrogateescape")
     if len(key) < LEAST_KEY:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collector.credentials import Credentials, CredentialSpec
     from collector.settings import Hook, Settings
     from collector.store import RunEnd, RunWriter
-    from collector.telling import Caller, DeviceNews, RunNews, Telling
+    from collector.telling.hooks import Caller
+    from collector.telling.news import DeviceNews, RunNews
+    from collector.telling.round import Telling
 
 _Loc = tuple[str | int, ...]
 _Text = str | Mapping[str, Any]
@@ -38,7 +41,9 @@ class Notice:
 
     def __init__(self, plan: Plan, credentials: Credentials) -> None:
         self._plan = plan
-        self._telling = _telling(plan, credentials)
+        self._callers = [
+            _caller(plan, place, hook, credentials) for place, hook in enumerate(_hooks(plan))
+        ]
         self._news: RunNews | None = None
         self._announced = False
         self._problems: list[str] = []
@@ -46,7 +51,20 @@ class Notice:
     @property
     def is_wanted(self) -> bool:
         """Whether anybody is told what has changed: a metric has no place for it."""
-        return bool(self._telling.hooks or self._telling.summary_files)
+        return bool(self._callers or self._plan.settings.summary_files)
+
+    @cached_property
+    def _telling(self) -> Telling:
+        from collector.telling.round import Telling
+
+        settings = self._plan.settings
+        return Telling(
+            output=settings.output,
+            hooks=self._callers,
+            summary_files=settings.summary_files,
+            metrics_file=None if _is_somebodys(self._plan) else settings.metrics_file,
+            names=[device.name for device in self._plan.inventory.devices],
+        )
 
     async def announced(
         self, writer: RunWriter, tally: Tally, end: RunEnd, edits: Mapping[str, Edit]
@@ -62,7 +80,7 @@ class Notice:
 
     async def told(self, exit_status: int, ending: Ending) -> list[str]:
         """Write the files and call the hooks; gives a line for all that went wrong."""
-        from collector.telling import tell
+        from collector.telling.round import tell
 
         if self._news is None:
             return []
@@ -79,7 +97,7 @@ class Notice:
         self, writer: RunWriter, tally: Tally, end: RunEnd, edits: Mapping[str, Edit]
     ) -> RunNews:
         from collector.store import read_run
-        from collector.telling import run_news
+        from collector.telling.news import run_news
 
         run = read_run(writer.folder)
         head = {
@@ -102,7 +120,7 @@ class Notice:
         )
 
     def _devices(self, tally: Tally, edits: Mapping[str, Edit]) -> Iterator[DeviceNews]:
-        from collector.telling import device_news
+        from collector.telling.news import device_news
 
         for good in tally.good:
             edit = edits.get(good.device.name)
@@ -131,19 +149,6 @@ def hook_specs(plan: Plan) -> Mapping[str, CredentialSpec]:
     }
 
 
-def _telling(plan: Plan, credentials: Credentials) -> Telling:
-    from collector.telling import Telling
-
-    settings = plan.settings
-    return Telling(
-        output=settings.output,
-        hooks=[_caller(plan, place, hook, credentials) for place, hook in enumerate(_hooks(plan))],
-        summary_files=settings.summary_files,
-        metrics_file=None if _is_somebodys(plan) else settings.metrics_file,
-        names=[device.name for device in plan.inventory.devices],
-    )
-
-
 def _is_somebodys(plan: Plan) -> bool:
     return bool(plan.selection.get("commands"))
 
@@ -154,7 +159,7 @@ def _hooks(plan: Plan) -> tuple[Hook, ...]:
 
 def _caller(plan: Plan, place: int, hook: Hook, credentials: Credentials) -> Caller:
     from collector.settings import url_problem
-    from collector.telling import HARMLESS, Program, Webhook
+    from collector.telling.hooks import HARMLESS, Program, Webhook
 
     if hook.command:
         handed = (*HARMLESS, *hook.environment)

@@ -226,7 +226,7 @@ def kept_parts(
     platform's own backup commands, or all that a job of other commands asks. A job that is not in
     the settings (any more) is no backup.
     """
-    from collector.backups import shared_paths
+    from collector.backups.paths import shared_paths
     from collector.platforms import plan
 
     work = settings.jobs.get(job or settings.job)

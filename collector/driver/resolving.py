@@ -100,6 +100,8 @@ def _is_address(host: str) -> bool:
 
 
 def _looked_up(host: str, port: int, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    # As a text even an address would be taken through IDNA, whose tables take long to load.
+    name = host.encode() if flags & socket.AI_NUMERICHOST else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
     # typeshed also knows the shapes of address families that name no host
     return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """All that is written of a run: run folders, journal, manifest, locks.
 
-The rest of the program needs `RunWriter` and the readers; the modules of this room are its own.
+The rest of the program needs `RunWriter` and the readers; the modules of this room are its own,
+but for what looks at stored runs and no run needs: `pruning`, `retention`, `shelf`, `verification`.
 """
 
 from collector.store.durations import last_durations
@@ -9,8 +10,6 @@ from collector.store.journal import read_journal
 from collector.store.last_good import LastGood, count_last_good, last_good
 from collector.store.manifest import read_manifest
 from collector.store.past import PastRun, find_run, latest_run, newest_first, past_run, read_run
-from collector.store.pruning import count_before_pruning, held, prune
-from collector.store.retention import Doomed, Fate, Pruning, plan_pruning
 from collector.store.rows import (
     SCHEMA,
     CommandRow,
@@ -20,41 +19,28 @@ from collector.store.rows import (
     RunFile,
     RunHeader,
 )
-from collector.store.shelf import stored_output
-from collector.store.verification import Finding, Kind, Verification
 from collector.store.writer import RunWriter
 
 __all__ = [
     "SCHEMA",
     "CommandRow",
     "DeviceRow",
-    "Doomed",
-    "Fate",
-    "Finding",
-    "Kind",
     "LastGood",
     "Manifest",
     "PastRun",
-    "Pruning",
     "RunEnd",
     "RunFile",
     "RunHeader",
     "RunWriter",
-    "Verification",
-    "count_before_pruning",
     "count_last_good",
     "find_run",
     "last_good",
-    "held",
     "last_durations",
     "last_good_sizes",
     "latest_run",
     "newest_first",
     "past_run",
-    "plan_pruning",
-    "prune",
     "read_journal",
     "read_manifest",
     "read_run",
-    "stored_output",
 ]

@@ -17,7 +17,7 @@ from typing import Any
 from support import outcomes
 from support.backups import COMMAND, NONE, PART, git, subjects
 
-from collector.backups import History
+from collector.backups.history import History
 from collector.errors import StorageError
 from collector.model import Status
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.backups import Rules, compare
-from collector.backups.rules import in_blocks, in_lines, joined
+from collector.backups.comparing import compare
+from collector.backups.rules import Rules, in_blocks, in_lines, joined
 from collector.model import Change
 from collector.platforms import Passages, load_platforms
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.backups import difference
+from collector.backups.difference import difference
 from collector.model import DiffKind
 from collector.platforms import load_platforms
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from collector.backups import Rules, edit, joined_edits
-from collector.backups.editing import BYTES, LINES
+from collector.backups.editing import BYTES, LINES, edit
+from collector.backups.editing import joined as joined_edits
+from collector.backups.rules import Rules
 from collector.platforms import Passages
 
 RULES = Rules(secrets=Passages(lines=(re.compile(rb"key (\S+)"),)))

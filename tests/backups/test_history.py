@@ -12,8 +12,9 @@ import pytest
 from support import outcomes
 from support.backups import COMMAND, PART, backed_up, configured, git, last_files, subjects, unsure
 
-from collector.backups import History, Part, Rules
+from collector.backups.history import History, Part
 from collector.backups.repository import EDITS, EDITS_KEPT
+from collector.backups.rules import Rules
 from collector.errors import StorageError
 from collector.model import Change, CommandStatus, Status
 from collector.platforms import load_platforms

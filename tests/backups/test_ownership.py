@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from support.outcomes import STARTED
 
-from collector.backups import Ownership
+from collector.backups.ownership import Ownership
 from collector.errors import InputError
 from collector.store import LastGood
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.oxidized import find_dialogues
 from support.recorded import find_recordings
 
-from collector.backups import Rules, last_words, redact
+from collector.backups.redacting import last_words, redact
+from collector.backups.rules import Rules
 from collector.model import Redact
 from collector.platforms import Passages, load_platforms
 

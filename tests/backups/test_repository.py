@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.backups import PART, backed_up, configured, git, subjects
 
-from collector.backups import History
+from collector.backups.history import History
 from collector.errors import StorageError
 from collector.model import Change
 from collector.settings import Backups

@@ -17,7 +17,8 @@ from support import backups, outcomes
 from support.backups import COMMAND, configured, git
 from support.program import NONE, Ended, ended, start
 
-from collector.backups import Part, Rules
+from collector.backups.history import Part
+from collector.backups.rules import Rules
 from collector.cli import main
 from collector.errors import Exit
 from collector.model import DeviceResult

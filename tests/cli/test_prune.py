@@ -12,11 +12,11 @@ import pytest
 from store.samples import stored
 from support.backups import NONE, backed_up, configured, git, last_files, subjects
 
-from collector.backups import departed
+from collector.backups.departing import departed
 from collector.cli import main
 from collector.errors import Exit
 from collector.model import Change
-from collector.store import held
+from collector.store.pruning import held
 
 Said = pytest.CaptureFixture[str]
 Runs = Callable[[], list[str]]

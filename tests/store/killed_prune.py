@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 
 from collector.model import Retention
-from collector.store import held, plan_pruning, prune
+from collector.store.pruning import held, prune
+from collector.store.retention import plan_pruning
 
 _OPERATIONS = frozenset({"os.rename", "os.remove", "os.rmdir", "shutil.rmtree"})
 

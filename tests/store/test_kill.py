@@ -17,7 +17,6 @@ from store import victim
 from support import outcomes
 
 from collector.store import (
-    Verification,
     find_run,
     latest_run,
     newest_first,
@@ -26,6 +25,7 @@ from collector.store import (
     read_run,
 )
 from collector.store.lock import Holder, OutputLock
+from collector.store.verification import Verification
 
 Program = Callable[..., tuple[list[str], dict[str, str]]]
 

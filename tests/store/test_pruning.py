@@ -16,16 +16,10 @@ from store.samples import stored
 
 from collector.errors import LockedError
 from collector.model import Retention
-from collector.store import (
-    Fate,
-    Pruning,
-    RunWriter,
-    Verification,
-    held,
-    newest_first,
-    plan_pruning,
-    prune,
-)
+from collector.store import RunWriter, newest_first
+from collector.store.pruning import held, prune
+from collector.store.retention import Fate, Pruning, plan_pruning
+from collector.store.verification import Verification
 
 NOW = samples.LATER
 

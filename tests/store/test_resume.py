@@ -13,15 +13,8 @@ from support import outcomes
 
 from collector.errors import InputError, LockedError
 from collector.model import Status
-from collector.store import (
-    RunWriter,
-    Verification,
-    find_run,
-    latest_run,
-    read_journal,
-    read_manifest,
-    read_run,
-)
+from collector.store import RunWriter, find_run, latest_run, read_journal, read_manifest, read_run
+from collector.store.verification import Verification
 
 VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
 ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8\n")

@@ -10,7 +10,8 @@ from store import samples
 from support import outcomes
 
 from collector.model import Status
-from collector.store import Kind, RunWriter, Verification
+from collector.store import RunWriter
+from collector.store.verification import Kind, Verification
 
 VERSION = outcomes.good("show version", b"FRRouting 10.2\n")
 ROUTES = outcomes.good("show ip route", b"C>* 127.0.0.0/8\n")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from support import outcomes
 
-from collector.backups import History, Part, Rules
+from collector.backups.history import History, Part
+from collector.backups.rules import Rules
 from collector.errors import Exit
 from collector.model import Change, CommandResult, CommandStatus, DeviceResult, Status
 from collector.settings import Backups

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from support.outcomes import REFUSED
 
 from collector.model import Change, Device, Edit, Fault, FaultClass, Status
-from collector.telling import DeviceNews, RunNews, device_news, run_news
+from collector.telling.news import DeviceNews, RunNews, device_news, run_news
 
 START = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
 

@@ -13,9 +13,9 @@ from telling.web import web
 
 from collector.errors import Exit
 from collector.lab import Lab, LabDevice
-from collector.telling import Input, RunNews, write_metrics
+from collector.telling.files import write_metrics
 from collector.telling.ledger import absorb, new_ledger
-from collector.telling.news import DeviceNews
+from collector.telling.news import DeviceNews, Input, RunNews
 
 TEXT = (ROOT / "docs/telling.md").read_text()
 

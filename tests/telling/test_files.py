@@ -12,7 +12,7 @@ from telling.samples import failed, row, run
 
 from collector.errors import StorageError
 from collector.model import Change, Edit, Fault, FaultClass, Phase, Status
-from collector.telling import write_metrics, write_summary
+from collector.telling.files import write_metrics, write_summary
 from collector.telling.ledger import absorb, new_ledger
 
 NASTY = 'r1 "x" \\ {y}\n#|`z`'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.telling import Program
+from collector.telling.hooks import Program
 
 Script = Callable[[str], str]
 

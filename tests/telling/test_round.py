@@ -12,8 +12,9 @@ import pytest
 from telling.samples import failed, row, run
 
 from collector.model import Change, Event
-from collector.telling import RunNews, Telling, tell
+from collector.telling.news import RunNews
 from collector.telling.records import Records
+from collector.telling.round import Telling, tell
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from telling.web import Web, self_signed, web
 
-from collector.telling import Webhook
+from collector.telling.hooks import Webhook
 
 TEXT = b'{"schema": 1}\n'
 TOKEN = "Bearer hunter2-hunter2"
