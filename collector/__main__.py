@@ -1,8 +1,21 @@
-"""``python -m collector``."""
+"""The program: ``python -m collector``, and the command ``collector``.
 
+Owns what an interpreter is told that does nothing else, before it imports anything.
+"""
+# ruff: noqa: E402 - see above
+
+import gc
+import os
 import sys
 
+gc.disable()  # what is imported stays, and would be looked through in vain
+# The settings are our own, and to look for plugins is to read what every installed package says.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from collector.cli import main
+
+gc.freeze()
+gc.enable()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -43,12 +43,13 @@ class Backup:
     was to find out. ``problems`` are lines about what could not be kept.
     """
 
-    def __init__(self, writer: RunWriter, conceal: Concealment) -> None:
+    def __init__(self, writer: RunWriter, conceal: Concealment, when: asyncio.Event) -> None:
         self.made: str | None = None
         self.edits: Mapping[str, Edit] = {}
         self.problems: list[str] = []
         self._writer = writer
         self._conceal = conceal
+        self._when = when
         self._history: History | None = None
         self._parts: dict[str, Part] = {}
         self._changed: list[Device] = []
@@ -58,14 +59,20 @@ class Backup:
     @classmethod
     @asynccontextmanager
     async def begun(
-        cls, plan: Plan, writer: RunWriter, conceal: Concealment, ending: Ending
+        cls,
+        plan: Plan,
+        writer: RunWriter,
+        conceal: Concealment,
+        ending: Ending,
+        when: asyncio.Event,
     ) -> AsyncIterator[Backup]:
         """Open the history where the plan is a backup; a line, not an error, when it cannot be.
 
-        It is opened while the first devices are dialled, for git takes its time. What a run keeps
-        raw, in its own folder only, is concealed here on its way to the history.
+        It is opened while the first devices are logged in to, for git takes its time: at the event
+        ``when``, or where it is needed before. What a run keeps raw, in its own folder only, is
+        concealed here on its way to the history.
         """
-        backup = cls(writer, conceal)
+        backup = cls(writer, conceal, when)
         backup._plan = plan
         if plan.kept:
             # In no group: a generator must not hold one open across its yield, and this owns it.
@@ -168,11 +175,13 @@ class Backup:
 
     async def _opened(self) -> None:
         """Wait until the history is open, or known not to be; many may wait at once."""
+        self._when.set()
         if self._opening is not None:
             await asyncio.wait([self._opening])
             self._opening.result()
 
     async def _open(self, plan: Plan, ending: Ending) -> None:
+        await self._when.wait()
         from collector.backups.history import History, Part
         from collector.backups.rules import Rules
 
@@ -192,9 +201,10 @@ class Backup:
             self._problem("the history of the backups was not opened in time")
             return
         self.made = ""
+        # A platform's expressions are compiled for it: a hundred of them take 30 ms.
+        rules = await asyncio.to_thread(lambda: {n: Rules.of(plan.platforms[n]) for n in plan.kept})
         self._parts = {
-            name: Part(commands=commands, rules=Rules.of(plan.platforms[name]))
-            for name, commands in plan.kept.items()
+            name: Part(commands=commands, rules=rules[name]) for name, commands in plan.kept.items()
         }
 
     def _problem(self, line: str) -> None:

@@ -155,15 +155,23 @@ async def execute(
         credentials = await asyncio.to_thread(credentials_of, plan)
     settings, stop = plan.settings, Stop()
     cluster = cluster_of(plan, stop) if connector is None else None
-    if cluster is None:
+    if cluster is None:  # else the sessions are open elsewhere
         settings = replace(settings, limits=fitted(settings.limits, raise_open_files()))
-    else:  # the sessions are open elsewhere
-        loaded()
     breaker, ending = Breaker(settings.limits), Ending(stop)
     started = time.monotonic()
     redact = redaction_of(plan, credentials)
     conceal = concealment(_job(plan), plan.platforms, credentials)
-    connecting = cluster or _connecting(connector, settings, plan.platforms, credentials, loaded)
+    ready = asyncio.Event()
+
+    def all_loaded() -> None:
+        ready.set()
+        loaded()
+
+    if cluster or connector:
+        all_loaded()
+    connecting = cluster or _connecting(
+        connector, settings, plan.platforms, credentials, all_loaded
+    )
     crew = spread_of(plan, settings, credentials, cluster, stop) if connector is None else None
     assignments = await asyncio.to_thread(begun_in_order, plan, settings.limits)
     with ending.watching(settings.timeouts.run):
@@ -177,7 +185,7 @@ async def execute(
                 borne = tolerated(results, settings.max_failures, plan.total, ending)
                 shown = (redacted(result, redact) async for result in borne)
                 notice = Notice(plan, credentials)
-                async with Backup.begun(plan, writer, conceal, ending) as backup:
+                async with Backup.begun(plan, writer, conceal, ending, ready) as backup:
                     delivery = Delivery(conceal.writer(backup), tally, ending)
                     await delivery.deliver(shown, conceal.observer(observe), plan.total)
                     tally.given_up = breaker.opened
@@ -376,7 +384,6 @@ async def _connecting(
     from collector.driver import DeviceConnector
 
     if given is not None:
-        loaded()
         yield given
         return
     own = DeviceConnector(settings, platforms, credentials, loaded=loaded)

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import platform
+import re
 import resource
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from collector.model import Limits
 SPARE_FILES = 64  # descriptors that are not sessions: files being written, the loop, libraries
 WORTH_PROCESSES = 200  # devices
 VERSIONED = ("network-command-collector", "scrapli", "scrapli_community", "asyncssh")
+
+_VERSION = re.compile(r"^Version: (\S+)", re.MULTILINE)
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +88,12 @@ def raise_open_files() -> int:
 
 def versions() -> dict[str, str]:
     """Name the versions that shape an output."""
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError, distribution
 
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
+            # `version` would have it all read as a mail, which takes as long as to open a run.
+            if told := _VERSION.search(distribution(name).read_text("METADATA") or ""):
+                found[name] = told[1]
     return found

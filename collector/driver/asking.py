@@ -8,6 +8,7 @@ deleted. Refuses to know what the output means.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,7 +77,7 @@ class Asking:
 
     console: Console
     command: bytes
-    pagers: tuple[re.Pattern[bytes], ...] = ()
+    pagers: Sequence[re.Pattern[bytes]] = ()
     probing: bool = True
     _pages: list[tuple[int, int]] = field(default_factory=list)
     _seen: bool = False

@@ -6,6 +6,7 @@ Owns the patterns, all tied to the end of what was heard. Pure: refuses to know 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from collector.driver.template import visible
@@ -79,7 +80,7 @@ def is_turned_away(words: bytes) -> bool:
     return _TURNED_AWAY.search(visible(words)) is not None
 
 
-def pager_at(line: bytes, extra: tuple[re.Pattern[bytes], ...] = ()) -> int | None:
+def pager_at(line: bytes, extra: Sequence[re.Pattern[bytes]] = ()) -> int | None:
     r"""Tell where in a last line a pager's words begin; None where there is none.
 
     >>> pager_at(b" --More-- "), pager_at(b"show run | no-more"), pager_at(b"r1#")

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from collector.document.keys import Line, Section, TimeoutKeys
 from collector.platforms.expressions import endless
-from collector.platforms.model import EditorKey, Enable, Passages, Platform, Within
+from collector.platforms.model import EditorKey, Enable, Expressions, Passages, Platform, Within
 
 SHIPPED: Final = {"shipped": True}
 """The context of an entry that comes with the program: its expressions are held by our tests.
@@ -132,7 +132,7 @@ def merge(own: Entry, base: Entry) -> Entry:
 
 
 def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
-    """Build the `Platform` that a merged entry describes; compiles every expression once."""
+    """Build the `Platform` that a merged entry describes."""
     return Platform(
         name=lineage[0],
         title=entry.title or lineage[0],
@@ -145,11 +145,11 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
         end_markers=MappingProxyType(
             {command: re.compile(text) for command, text in entry.end_markers.items()}
         ),
-        denials=_lines(entry.denials, re.IGNORECASE),
-        log_lines=_lines(entry.log_lines),
+        denials=Expressions(entry.denials, re.IGNORECASE),
+        log_lines=Expressions(entry.log_lines),
         log_commands=tuple(entry.log_commands),
-        pagers=tuple(re.compile(text.encode()) for text in entry.pagers),
-        auth_unreachable=_lines(entry.auth_unreachable, re.IGNORECASE),
+        pagers=_passages(entry.pagers),
+        auth_unreachable=Expressions(entry.auth_unreachable, re.IGNORECASE),
         editor_key=EditorKey(entry.editor_key),
         return_char=entry.return_char,
         prompt=re.compile(entry.prompt) if entry.prompt else None,
@@ -171,10 +171,6 @@ def _said(timeouts: TimeoutKeys) -> dict[str, float]:
     return timeouts.model_dump(exclude_unset=True)
 
 
-def _lines(texts: list[str], flags: int = 0) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(text, flags) for text in texts)
-
-
 def _secrets(entry: Entry) -> Passages:
     within = (
         Within(
@@ -191,8 +187,8 @@ def _secrets(entry: Entry) -> Passages:
     )
 
 
-def _passages(texts: list[str]) -> tuple[re.Pattern[bytes], ...]:
-    return tuple(re.compile(text.encode()) for text in texts)
+def _passages(texts: list[str]) -> Expressions[bytes]:
+    return Expressions([text.encode() for text in texts])
 
 
 def _blocks(ends: dict[str, str]) -> tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...]:

@@ -63,7 +63,7 @@ def _said(head: bytes, platform: Platform) -> Iterator[str]:
 
 
 @cache
-def _shapes(log_lines: tuple[re.Pattern[str], ...]) -> tuple[Callable[[bytes], bool], ...]:
+def _shapes(log_lines: Sequence[re.Pattern[str]]) -> tuple[Callable[[bytes], bool], ...]:
     """Give a search for each kind of shapes: those that hold a percent sign, and the others."""
     signed = [shape for shape in log_lines if holds_percent(shape.pattern)]
     plain = [shape for shape in log_lines if not holds_percent(shape.pattern)]
@@ -124,5 +124,5 @@ def holds_percent(expression: str) -> bool:
     return _PERCENT.search(outside) is not None
 
 
-def _matches(line: str, table: tuple[re.Pattern[str], ...]) -> bool:
+def _matches(line: str, table: Sequence[re.Pattern[str]]) -> bool:
     return any(pattern.fullmatch(line) for pattern in table)

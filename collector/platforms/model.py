@@ -1,4 +1,4 @@
-"""What is known of one network OS, as a value with its regular expressions compiled.
+"""What is known of one network OS, as a value with its regular expressions.
 
 Owns the shape that the driver works with. Refuses to know where the facts are written, how they
 are validated, and how a device is talked to.
@@ -7,10 +7,56 @@ are validated, and how a device is talked to.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import AnyStr, Generic, overload
+
+
+class Expressions(Sequence[re.Pattern[AnyStr]], Generic[AnyStr]):
+    """Regular expressions of the same flags, compiled when one is first looked at.
+
+    A platform has eighty, and a run asks none before a device has answered. The texts are right.
+    """
+
+    __slots__ = ("_compiled", "_flags", "_texts")
+
+    def __init__(self, texts: Sequence[AnyStr], flags: int = 0) -> None:
+        self._texts: tuple[AnyStr, ...] = tuple(texts)
+        self._flags = flags
+        self._compiled: tuple[re.Pattern[AnyStr], ...] | None = None
+
+    def _all(self) -> tuple[re.Pattern[AnyStr], ...]:
+        if self._compiled is None:
+            self._compiled = tuple(re.compile(text, self._flags) for text in self._texts)
+        return self._compiled
+
+    @overload
+    def __getitem__(self, place: int) -> re.Pattern[AnyStr]: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[re.Pattern[AnyStr], ...]: ...
+    def __getitem__(
+        self, place: int | slice
+    ) -> re.Pattern[AnyStr] | tuple[re.Pattern[AnyStr], ...]:
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[re.Pattern[AnyStr]]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Expressions):
+            return NotImplemented
+        return (self._texts, self._flags) == (other._texts, other._flags)
+
+    def __hash__(self) -> int:
+        return hash((self._texts, self._flags))
+
+    def __repr__(self) -> str:
+        return f"Expressions({self._texts!r}, {self._flags!r})"
 
 
 class EditorKey(StrEnum):
@@ -34,7 +80,7 @@ class Within:
 
     first: re.Pattern[bytes]
     last: re.Pattern[bytes]
-    lines: tuple[re.Pattern[bytes], ...]
+    lines: Sequence[re.Pattern[bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +92,7 @@ class Passages:
     the beginning and the end of what is all meant between them.
     """
 
-    lines: tuple[re.Pattern[bytes], ...] = ()
+    lines: Sequence[re.Pattern[bytes]] = ()
     blocks: tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...] = ()
     within: tuple[Within, ...] = ()
 
@@ -82,11 +128,11 @@ class Platform:
     paging_off: tuple[str, ...] = ()
     enable: Enable | None = None
     end_markers: Mapping[str, re.Pattern[str]] = field(default_factory=lambda: MappingProxyType({}))
-    denials: tuple[re.Pattern[str], ...] = ()
-    log_lines: tuple[re.Pattern[str], ...] = ()
+    denials: Sequence[re.Pattern[str]] = ()
+    log_lines: Sequence[re.Pattern[str]] = ()
     log_commands: tuple[str, ...] = ()
-    pagers: tuple[re.Pattern[bytes], ...] = ()
-    auth_unreachable: tuple[re.Pattern[str], ...] = ()
+    pagers: Sequence[re.Pattern[bytes]] = ()
+    auth_unreachable: Sequence[re.Pattern[str]] = ()
     editor_key: EditorKey = EditorKey.CTRL_E
     return_char: str = "\n"
     prompt: re.Pattern[str] | None = None
@@ -97,7 +143,7 @@ class Platform:
     read_only: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     config_modes: tuple[str, ...] = ()
-    section_lines: tuple[re.Pattern[bytes], ...] = ()
+    section_lines: Sequence[re.Pattern[bytes]] = ()
     volatile: Passages = NOTHING
     secrets: Passages = NOTHING
     timeouts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -50,7 +50,7 @@ def test_words_for_an_authentication_server_that_is_away() -> None:
     platforms = load_platforms({"cisco_iosxr": {"auth_unreachable": ["% No AAA, (?:try|wait).*"]}})
     own, *general = platforms["cisco_iosxr"].auth_unreachable
     assert own.fullmatch("% no aaa, wait a while")
-    assert tuple(general) == platforms["generic"].auth_unreachable
+    assert general == list(platforms["generic"].auth_unreachable)
 
 
 @pytest.mark.parametrize("wrong", ["(a", "(a+)+b", ""])
@@ -79,7 +79,7 @@ def test_lists_of_texts_add_and_commands_replace() -> None:
     assert own.backup == ("show run brief",)
     assert own.version == base.version
     assert own.denials[0].pattern == "nope"
-    assert own.denials[1:] == base.denials
+    assert own.denials[1:] == tuple(base.denials)
     assert own.end_markers == base.end_markers
 
 
