@@ -8,11 +8,14 @@ import hashlib
 import hmac
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 import asyncssh
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.direct import ask, connector, device
 
 from collector.driver.hostkeys import KnownHosts, fingerprint
@@ -25,6 +28,7 @@ PRIVATE = asyncssh.generate_private_key("ssh-ed25519")
 KEY = PRIVATE.convert_to_public()
 OTHER = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
 ECDSA = asyncssh.generate_private_key("ecdsa-sha2-nistp256").convert_to_public()
+KEYED = "ssh-ed25519 " + KEY.export_public_key().decode().split()[1]
 SHORT = Timeouts(connect=5, login=5)
 
 
@@ -130,6 +134,28 @@ def test_a_line_that_is_no_entry_is_named(path: Path, line: str) -> None:
         known(path, f"r1 {public(KEY)}\n\n{line}\n")
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}:3: not a known_hosts entry: {line[:8]}")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("@revoked", "@cert-authority", "@trusted", "@", "r1", "r1,r2", "!r1,r*", "a|b"),
+                *("|1|", "|1|AAAA|AAAA=", "|1|AAAA|AAA=", "|1|AAA=|AAAA", "|1|A|AAAA", "|2|AAAA|A"),
+                *("|1|AAAA", "[r1]:22", "10.0.0.0/8", "10.0.0.0/99", "#", "\xfc", "ssh-rsa", KEYED),
+            ]
+        ),
+        max_size=5,
+    ).map(" ".join)
+)
+def test_what_passes_as_an_entry_is_none_that_asyncssh_stumbles_over(line: str) -> None:
+    """They are looked over without it: it is loaded later, when no file can be refused any more."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            hosts = known(Path(folder) / "known_hosts", f"{line}\n")
+        except InputError:
+            return
+    hosts.load()
 
 
 def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:

@@ -129,6 +129,7 @@ class Script:
         self.enabled: Counter[str] = Counter()
         self.enabling = self.most_enabling = 0
         self.connecting = self.most_connecting = 0
+        self.loading = 0.0
         self.trying: Counter[str] = Counter()
         self.most_tried: Counter[str] = Counter()
         self.sessions = self.most_sessions = 0
@@ -184,7 +185,7 @@ class Script:
         enter(Phase.CONNECT)
         if self.on_dial is not None:
             await self.on_dial(device, self.set_out[device.name])
-        await enter.turn()
+        await enter.turn(asyncio.sleep(self.loading) if self.loading else None)
         enter(Phase.KEX)
         self.connecting += 1
         self.most_connecting = max(self.most_connecting, self.connecting)

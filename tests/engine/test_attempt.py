@@ -286,6 +286,13 @@ def test_a_connector_that_forgets_its_limit_is_reminded() -> None:
     assert (result.fault.fault_class, result.fault.phase) == (FaultClass.TIMEOUT, Phase.AUTH)
 
 
+def test_what_a_connector_has_to_load_is_no_part_of_a_limit() -> None:
+    script = Script()
+    script.loading = 600
+    result = one(script, timeouts=Timeouts(connect=1, login=1, device=5))
+    assert (result.status, result.attempts) == (Status.OK, 1)
+
+
 def test_the_connector_is_told_the_limits_of_the_device() -> None:
     script = Script()
     one(script, device("r1", connect=3, device=9), timeouts=Timeouts(connect=15, login=20))
