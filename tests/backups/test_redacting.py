@@ -17,11 +17,12 @@ from collector.model import Redact
 from collector.platforms import Passages, load_platforms
 
 PLATFORMS = load_platforms()
+SECRETS = {name: Rules.of(platform).secrets for name, platform in PLATFORMS.items()}
 KEY = b"0123456789abcdef"
 
 
 def masked(platform: str, text: bytes, mode: Redact = Redact.MASK) -> bytes:
-    return redact(text, Rules.of(PLATFORMS[platform]).secrets, mode, KEY)
+    return redact(text, SECRETS[platform], mode, KEY)
 
 
 # In each line what is between « and » is the secret; what has none has none.
