@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collector.collect import Observer, Plan, RunOutcome, execute, prepare, repeat, resume
+    from collector.collect import Observer, Plan, RunOutcome, execute, prepare
+    from collector.collect.again import repeat, resume
     from collector.collect.posture import Posture, posture
     from collector.collect.run import collect, run
     from collector.credentials import Credential, Credentials, CredentialSpec
@@ -154,8 +155,8 @@ _HOMES = {
     "RunOutcome": "collector.collect",
     "execute": "collector.collect",
     "prepare": "collector.collect",
-    "repeat": "collector.collect",
-    "resume": "collector.collect",
+    "repeat": "collector.collect.again",
+    "resume": "collector.collect.again",
     "run": "collector.collect",
     "CollectorError": "collector.errors",
     "DeviceError": "collector.errors",

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from collector.collect import Plan, RunOutcome, Tie, execute, prepare, repeat, resume
+from collector.collect import Plan, RunOutcome, Tie, execute, prepare
+from collector.collect.again import repeat, resume
 from collector.errors import DeviceError, Exit, InputError
 from collector.model import (
     CommandResult,

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from collector.collect import Plan, RunOutcome, collect, execute, prepare, repeat
+from collector.collect import Plan, RunOutcome, collect, execute, prepare
+from collector.collect.again import repeat
 from collector.collect.delivery import completed
 from collector.collect.doctor import examination
 from collector.collect.ending import Ending

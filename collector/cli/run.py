@@ -273,8 +273,8 @@ def _plan_again(
     inventory: str | None,
     allow_unsafe: bool,
 ) -> Plan:
-    from collector.collect import repeat
-    from collector.collect import resume as go_on
+    from collector.collect.again import repeat
+    from collector.collect.again import resume as go_on
 
     given = Path(inventory) if inventory else None
     if resume:

@@ -7,7 +7,6 @@ The rooms below are imported by the functions that use them: this one is importe
 and a script that reads an inventory, or ``collector --help``, must not wait for the SSH libraries.
 """
 
-from collector.collect.again import repeat, resume
 from collector.collect.delivery import Observer
 from collector.collect.plan import Again, Plan, Tie, platforms_of, prepare
 from collector.collect.run import RunOutcome, collect, credentials_of, execute, run
@@ -17,8 +16,6 @@ __all__ = [
     "collect",
     "run",
     "prepare",
-    "resume",
-    "repeat",
     "execute",
     "credentials_of",
     "platforms_of",

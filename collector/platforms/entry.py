@@ -168,7 +168,7 @@ def compile_entry(entry: Entry, lineage: tuple[str, ...]) -> Platform:
 
 
 def _said(timeouts: TimeoutKeys) -> dict[str, float]:
-    return timeouts.model_dump(exclude_unset=True)
+    return {name: seconds for name, seconds in timeouts if name in timeouts.model_fields_set}
 
 
 def _secrets(entry: Entry) -> Passages:

@@ -19,9 +19,8 @@ from collector.collect import (
     credentials_of,
     execute,
     prepare,
-    repeat,
-    resume,
 )
+from collector.collect.again import repeat, resume
 from collector.collect.concealment import Concealment
 from collector.credentials import Credentials
 from collector.engine import Enter
