@@ -29,7 +29,16 @@ INPUT = ("pydantic", "yaml", "asyncio", "ssl", "rich", "collector.settings", "co
 
 LATE = (
     *SSH,
-    *("tqdm", "sqlite3", "multiprocessing", "html", "http", "urllib.request", "email.parser"),
+    *(
+        "tqdm",
+        "sqlite3",
+        "multiprocessing",
+        "html",
+        "encodings.idna",
+        "http",
+        "urllib.request",
+        "email.parser",
+    ),
     *("rich", "keyring", "distributed", "collector.lab", "collector.crew"),
     *("collector.driver.entry", "collector.backups.git", "collector.telling.round"),
     *("collector.inventory.oxidized", "collector.store.pruning", "collector.store.verification"),

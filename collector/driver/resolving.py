@@ -7,12 +7,14 @@ event loop's default executor, nor keep the program from ending. Refuses to know
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -80,7 +82,7 @@ async def connected(addresses: list[Address], seconds: float) -> socket.socket:
         sock.setblocking(False)
         try:
             async with asyncio.timeout((end - loop.time()) / left):
-                await loop.sock_connect(sock, address)
+                await _connect(sock, address)
             return sock
         except OSError as failure:
             sock.close()
@@ -89,6 +91,25 @@ async def connected(addresses: list[Address], seconds: float) -> socket.socket:
             sock.close()
             raise
     raise error
+
+
+async def _connect(sock: socket.socket, address: tuple[Any, ...]) -> None:
+    """Connect a socket that does not block; the first packet is sent at once.
+
+    The loop's own `sock_connect` looks the address up first, uvloop's in a thread it waits for.
+    """
+    loop = asyncio.get_running_loop()
+    error = sock.connect_ex(address)
+    if error in {errno.EINPROGRESS, errno.EINTR}:
+        ended = asyncio.Event()
+        loop.add_writer(sock, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_writer(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _is_address(host: str) -> bool:
