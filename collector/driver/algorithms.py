@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from asyncssh.encryption import (
@@ -93,6 +93,8 @@ _LEGACY: Final = Suite(
     cipher=("aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc"),
     mac=("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"),
 )
+_COOKIE: Final = 17
+"""Where the lists begin: behind the packet's number and 16 random bytes."""
 _NO_ALGORITHM: Final = ("ext-info-*", "kex-strict-*")
 """Marks that travel in the list of key exchanges (RFC 8308, OpenSSH's PROTOCOL)."""
 
@@ -166,7 +168,7 @@ def offered(packet: bytes) -> Suite:
 
     Where the directions differ, ciphers and MACs are those of the server to the client.
     """
-    lists = _name_lists(packet)
+    lists = _name_lists(packet[_COOKIE:])
     names = [name for name in lists[0] if not any(fnmatchcase(name, m) for m in _NO_ALGORITHM)]
     return Suite(kex=tuple(names), host_key=lists[1], cipher=lists[3], mac=lists[5])
 
@@ -176,6 +178,11 @@ def agreed(client: bytes, server: bytes) -> Algorithms | None:
 
     None where they do not; raises ValueError where one is none.
     """
+    return _agreed(client[_COOKIE:], server[_COOKIE:])
+
+
+@lru_cache(maxsize=256)  # devices of a kind say the same
+def _agreed(client: bytes, server: bytes) -> Algorithms | None:
     ours, theirs = _name_lists(client), _name_lists(server)
     first = [_first(our, their) for our, their in zip(ours, theirs, strict=True)]
     kex, host_key, *ciphers_and_macs = first[:6]
@@ -241,13 +248,13 @@ def _joined(names: Iterable[str | None]) -> str:
 
 
 def _name_lists(packet: bytes) -> list[tuple[str, ...]]:
-    """Give the ten lists behind the packet's number and its 16 random bytes.
+    """Give the ten lists that a packet holds behind its cookie.
 
-    >>> _name_lists(bytes([20]) + bytes(16) + b"".join(
+    >>> _name_lists(b"".join(
     ...     len(names).to_bytes(4) + names for names in [b"a,b", *[b""] * 9]))[:2]
     [('a', 'b'), ()]
     """
-    lists, at = [], 17
+    lists, at = [], 0
     for _ in range(10):
         end = at + 4 + int.from_bytes(packet[at : at + 4], "big")
         if not at + 4 <= end <= len(packet):

@@ -17,7 +17,7 @@ from collector.driver import ssh
 from collector.errors import DeviceError
 from collector.model import Fault, FaultClass, Jump, Phase
 
-KEEPALIVE: Final = {"keepalive_interval": 3, "keepalive_count_max": 3}
+KEEPALIVE: Final = {"interval": 3, "count_max": 3}
 """A jump host that has been silent for 12 s is lost: before the 15 s in which a device must answer,
 so that it is not the device that is blamed."""
 
@@ -39,6 +39,7 @@ class Bastion:
     def __init__(self, jump: Jump, client: ssh.Client) -> None:
         self.jump = jump
         self._client = client
+        self.connection.set_keepalive(**KEEPALIVE)
         self._abandoned: set[asyncio.Task[Any]] = set()
 
     @property

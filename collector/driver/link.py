@@ -6,42 +6,36 @@ Owns the end of a connection, of whatever kind. Refuses to know how it came abou
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-from scrapli.driver import AsyncGenericDriver
 
 from collector.driver.route import Route
 from collector.driver.ssh import Client, closed, hang_up
+from collector.driver.stream import Stream
 
 log = logging.getLogger(__name__)
 
 
 class Link:
-    """A device's connection; ``client`` where it is SSH."""
+    """A device's connection on a transport of scrapli's; ``client`` where it is SSH."""
 
-    def __init__(self, driver: AsyncGenericDriver, route: Route, client: Client | None) -> None:
-        self.driver = driver
+    def __init__(self, transport: Any, route: Route, client: Client | None) -> None:
         self.route = route
+        self._transport = transport
         self._client = client
 
-    @property
-    def read(self) -> Callable[[], Awaitable[bytes]]:
-        """What waits for bytes; none at the end.
-
-        Over SSH it is the terminal's own: scrapli's costs a call, a lock and a copy more.
-        """
-        transport: Any = self.driver.transport
-        read: Callable[[], Awaitable[bytes]] = (
-            transport.stdout if self._client else transport
-        ).read
-        return read
-
-    @property
-    def write(self) -> Callable[[bytes], None]:
-        """What queues bytes."""
-        write: Callable[[bytes], None] = self.driver.transport.write
-        return write
+    def stream(self, *, limit: int) -> Stream:
+        """Give what the device says from now on, at most so many bytes of it at once."""
+        transport = self._transport
+        stream = Stream(
+            None if self._client else transport.read,
+            transport.write,
+            self.cut,
+            limit=limit,
+            loss=lambda: self.route.loss,
+        )
+        if self._client:
+            transport.stdout.listen(stream.hear, stream.lost)
+        return stream
 
     def cut(self) -> None:
         """End the connection now."""
@@ -53,12 +47,10 @@ class Link:
 
     async def hang_up(self) -> None:
         """Close politely within `HANG_UP` seconds, else cut; leaves no socket open."""
-        transport: Any = self.driver.transport
         connection = self._client.connection if self._client else None
-        writer = None if self._client else transport.stdin
+        writer = None if self._client else self._transport.stdin
         try:
-            transport.close()
-            self.driver.channel.close()
+            self._transport.close()
             if connection:
                 await hang_up(connection)
             elif writer:

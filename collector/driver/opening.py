@@ -30,8 +30,6 @@ Enter = Callable[[Phase], None]
 SLACK: Final = 2.0
 """Seconds by which the limit of the login is longer than that of the stream, which knows more."""
 
-_AGAIN: Final = 0.1
-"""Seconds after which a cancellation that had no effect is sent once more."""
 _CONNECTING: Final = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.KEX, Phase.HOSTKEY})
 _BY_LOSS: Final = frozenset({FaultClass.DISCONNECTED, FaultClass.BUSY, FaultClass.TIMEOUT})
 """What a peer seems to do whose jump host is lost."""
@@ -48,24 +46,6 @@ class Queued(Protocol):
     async def enabling(self) -> None:
         """Wait until the enable secret may be sent, or raise `DeviceError`."""
         ...
-
-
-async def cancellable(opening: Awaitable[T]) -> T:
-    """Wait for it, and end it when cancelled, as often as it takes.
-
-    Python 3.11's `asyncio.wait_for`, which the libraries below use, swallows a cancellation (and so
-    a limit's end) where what it waits for ends in the same turn.
-    """
-    task = asyncio.ensure_future(opening)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=_AGAIN)
-        if not task.cancelled():
-            task.exception()  # seen: what it came to is of no use any more
-        raise
 
 
 class Opening:

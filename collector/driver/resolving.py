@@ -34,8 +34,10 @@ class Resolver:
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """Give the addresses of a host, best first; raises `socket.gaierror` or `UnicodeError`."""
-        if _is_address(host):
-            return self._look_up(host, port, socket.AI_NUMERICHOST)
+        if version := _version(host):
+            if version == 4:
+                return [(socket.AF_INET, (host, port))]
+            return self._look_up(host, port, socket.AI_NUMERICHOST)  # it may name an interface
         async with self._places:
             return await self._in_a_thread(host, port)
 
@@ -112,12 +114,12 @@ async def _connect(sock: socket.socket, address: tuple[Any, ...]) -> None:
         raise OSError(error, os.strerror(error))
 
 
-def _is_address(host: str) -> bool:
+def _version(host: str) -> int | None:
+    """Tell of which version of IP a host is an address; None where it is a name."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(host.partition("%")[0]).version
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _looked_up(host: str, port: int, flags: int) -> list[Address]:

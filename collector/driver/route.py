@@ -26,7 +26,7 @@ class Route(Protocol):
         ...
 
     def ssh(self) -> dict[str, Any]:
-        """Give what `asyncssh.connect` needs to take this way."""
+        """Give what asyncssh needs to take this way: a connected ``sock``, or a ``tunnel``."""
         ...
 
     async def telnet(self) -> tuple[Any, Any]:

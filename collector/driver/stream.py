@@ -1,8 +1,9 @@
 """What a device says, as it comes: the bytes heard so far, and how long it has been silent.
 
-Owns the reading task, the deadline of what is being done, and the cap on what is kept. Refuses to
-know what the bytes mean. All waiting is done with plain loop timers: a deadline that the event loop
-slept through still fires, which ``asyncio.timeout`` does not promise on Python 3.11.
+Owns the deadline of what is being done, the cap on what is kept, and the reading of what does not
+come by itself. Refuses to know what the bytes mean. All waiting is done with plain loop timers: a
+deadline that the event loop slept through still fires, which ``asyncio.timeout`` does not promise
+on Python 3.11.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ WATCHDOG = 1.0
 class Stream:
     """One device's side of the conversation.
 
-    ``read`` returns bytes, or none at the end; ``write`` queues bytes; ``abort`` cuts the
-    connection. ``loss`` tells what else than the device may have ended it.
+    What it says is brought by `hear` and its end by `lost`, or else ``read`` returns bytes, and
+    none at the end. ``write`` queues bytes; ``abort`` cuts the connection. ``loss`` tells what else
+    than the device may have ended it.
     """
 
     def __init__(
         self,
-        read: Callable[[], Awaitable[bytes]],
+        read: Callable[[], Awaitable[bytes]] | None,
         write: Callable[[bytes], None],
         abort: Callable[[], None],
         *,
@@ -41,7 +43,6 @@ class Stream:
     ) -> None:
         self.heard = bytearray()
         self.phase = Phase.LOGIN
-        self._read = read
         self._write = write
         self._abort = abort
         self._limit = limit
@@ -54,7 +55,7 @@ class Stream:
         self._waiter: asyncio.Future[None] | None = None
         self._need = 0
         self._ended: BaseException | None = None
-        self._listener = self._loop.create_task(self._listen())
+        self._listener = self._loop.create_task(self._listen(read)) if read else None
 
     def allow(self, seconds: float, phase: Phase) -> None:
         """Give what comes next ``seconds`` from now, and the phase that names it."""
@@ -77,6 +78,24 @@ class Stream:
         finally:
             self._deadline = self._loop.time() + left
             self._watchdog = self._loop.call_at(self._deadline + WATCHDOG, self._abort)
+
+    def hear(self, data: bytes) -> None:
+        """Take what has come; nothing more of a device that has said too much."""
+        if self._ended:
+            return
+        self.heard += data
+        self._last = self._loop.time()
+        size = len(self.heard)
+        if size > self._limit:
+            message = f"more than {self._limit} bytes for one command"
+            self.lost(self.error(FaultClass.OUTPUT_LIMIT, message))
+        elif size >= self._need:
+            self._wake()
+
+    def lost(self, error: BaseException | None = None) -> None:
+        """Take it that nothing more will come, and why."""
+        self._ended = self._ended or error or EOFError("the device closed the session")
+        self._wake()
 
     def say(self, line: bytes) -> int:
         """Send bytes; return how many had been heard before."""
@@ -146,24 +165,17 @@ class Stream:
         """Stop listening; the connection itself is closed by whoever opened it."""
         if self._watchdog:
             self._watchdog.cancel()
-        self._listener.cancel()
-        await asyncio.wait([self._listener], timeout=WATCHDOG)
+        if self._listener:
+            self._listener.cancel()
+            await asyncio.wait([self._listener], timeout=WATCHDOG)
 
-    async def _listen(self) -> None:
+    async def _listen(self, read: Callable[[], Awaitable[bytes]]) -> None:
         try:
-            while data := await self._read():
-                self.heard += data
-                self._last = self._loop.time()
-                if len(self.heard) > self._limit:
-                    raise self.error(
-                        FaultClass.OUTPUT_LIMIT, f"more than {self._limit} bytes for one command"
-                    )
-                if len(self.heard) >= self._need:
-                    self._wake()
-            raise EOFError("the device closed the session")
+            while not self._ended and (data := await read()):
+                self.hear(data)
+            self.lost()
         except Exception as error:  # noqa: BLE001 - each transport raises its own kinds
-            self._ended = error
-            self._wake()
+            self.lost(error)
 
     async def _sleep(self, length: int, wake: float) -> None:
         self._need = length

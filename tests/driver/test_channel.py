@@ -1,91 +1,63 @@
-"""The terminal over SSH: what came is read once and in order, and a flood has to wait."""
+"""The terminal over SSH: what comes is heard once and in order; nobody is trusted unasked."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import socket
+from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
 
-from collector.driver import channel
-from collector.driver.channel import Connection, Terminal, lighten
+from collector.credentials import Credential
+from collector.driver import ssh
+from collector.driver.channel import Connection, Terminal, connected
+from collector.driver.hostkeys import KnownHosts
+from collector.model import Device, HostKeys, SshProfile, Transport
+
+STRANGER = KnownHosts(Path("unused"), HostKeys.OFF)
+CREDENTIAL = Credential(username="admin", password="admin")
 
 
-class Channel:
-    """What asyncssh does for a session: while it is paused, what comes is kept."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self.paused = False
-        self.kept: list[bytes] = []
-        self._terminal = terminal
-
-    def arrive(self, data: bytes) -> None:
-        if self.paused:
-            self.kept.append(data)
-        else:
-            self._terminal.data_received(data, None)
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-        kept, self.kept = self.kept, []
-        for data in kept:
-            self.arrive(data)
+def _r1(port: int) -> Device:
+    return Device(
+        name="r1",
+        host="127.0.0.1",
+        port=port,
+        platform="cisco_iosxe",
+        credential="lab",
+        transport=Transport.SSH,
+    )
 
 
-def _terminal() -> tuple[Terminal, Channel]:
-    terminal = Terminal()
-    there = Channel(terminal)
-    terminal.connection_made(there)  # type: ignore[arg-type]  # as much of a channel as it needs
-    return terminal, there
+def _options(port: int) -> asyncssh.SSHClientConnectionOptions:
+    client = ssh.Client(STRANGER, lambda phase: None, CREDENTIAL)
+    return ssh.options(client, CREDENTIAL, (), _r1(port), STRANGER, seconds=5.0)
 
 
-async def test_all_that_has_come_is_read_at_once_and_nothing_twice() -> None:
-    terminal, there = _terminal()
-    there.arrive(b"one")
-    there.arrive(b"two")
-    assert await terminal.read() == b"onetwo"
-    reading = asyncio.ensure_future(terminal.read())
-    await asyncio.sleep(0)
-    there.arrive(b"three")
-    assert await reading == b"three"
+def test_what_came_before_somebody_listened_is_heard_first() -> None:
+    terminal, heard = Terminal(), bytearray()
+    ends: list[bytes] = []
+    terminal.data_received(b"one ", None)
+    terminal.data_received(b"two ", None)
+    terminal.listen(heard.extend, lambda: ends.append(bytes(heard)))
+    terminal.data_received(b"three", None)
     terminal.data_received(b"of another output", asyncssh.EXTENDED_DATA_STDERR)
+    assert (bytes(heard), ends) == (b"one two three", [])
     terminal.connection_lost(None)
-    assert terminal.at_eof()
-    assert await terminal.read() == b""
+    assert ends == [b"one two three"]
 
 
-async def test_a_flood_waits_until_it_is_read_and_comes_whole(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(channel, "MOST", 10)
-    terminal, there = _terminal()
-    sent = [bytes([number]) * 11 for number in range(9)]
-    for data in sent:
-        there.arrive(data)
-    assert there.paused
-    read = b""
-    while len(read) < 9 * 11:
-        read += await asyncio.wait_for(terminal.read(), 5)
-    assert read == b"".join(sent)
-    assert not there.paused
-
-
-async def test_what_came_before_the_end_is_read_first() -> None:
-    terminal, there = _terminal()
-    there.arrive(b"the last of it")
+def test_an_end_that_came_before_somebody_listened_is_told() -> None:
+    terminal, heard = Terminal(), bytearray()
+    ends: list[bytes] = []
+    terminal.data_received(b"the last of it", None)
     terminal.eof_received()
-    assert not terminal.at_eof()
-    assert await terminal.read() == b"the last of it"
-    assert terminal.at_eof()
-
-
-class _Light(asyncssh.SSHClient):
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        lighten(conn)
+    terminal.listen(heard.extend, lambda: ends.append(bytes(heard)))
+    assert ends == [b"the last of it"]
 
 
 class _Open(asyncssh.SSHServer):
@@ -100,13 +72,7 @@ async def test_empty_packets_go_out_only_where_they_protect_something(
     cipher: str, is_chained: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log of asyncssh tells of each packet, and is all that does."""
-    async with asyncssh.listen(
-        "127.0.0.1",
-        server_factory=_Open,
-        server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
-        encryption_algs=[cipher],
-        process_factory=lambda process: process.stdout.write("r1#"),
-    ) as server:
+    async with _served(encryption_algs=[cipher]) as server:
         asyncssh.set_debug_level(3)
         try:
             with caplog.at_level(logging.DEBUG, "asyncssh"):
@@ -120,21 +86,68 @@ async def test_empty_packets_go_out_only_where_they_protect_something(
     assert any("MSG_IGNORE" in line for line in sent) is is_chained
 
 
+async def test_what_a_connection_was_not_told_ends_it() -> None:
+    """What many have in common trusts nobody: without an answer of the file there is no login."""
+    async with _served() as server:
+        options = ssh._alike(SshProfile.MODERN, "admin", ("password",), 5.0)
+        options.host, options.port = "127.0.0.1", server.get_port()
+        with pytest.raises(asyncssh.HostKeyNotVerifiable):
+            await connected(options, {"sock": await _dialled(server.get_port())})
+
+
+class _Broken:
+    """A tunnel that breaks when it has just been made."""
+
+    async def create_connection(self, made: Any, host: str, port: int) -> None:
+        await asyncio.get_running_loop().create_connection(made, host, port)
+        raise OSError("broken")
+
+
+async def test_a_connection_that_fails_under_way_complains_to_nobody() -> None:
+    complaints: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1") as server:
+        options = _options(server.sockets[0].getsockname()[1])
+        with pytest.raises(OSError, match="broken"):
+            await connected(options, {"tunnel": _Broken()})
+        client = options.protocol_factory()
+        assert isinstance(client, ssh.Client)
+        assert client.connection
+        await client.connection.wait_closed()
+        assert client.is_lost
+    del options, client
+    gc.collect()
+    assert complaints == []
+
+
 async def _greeting(port: int, cipher: str) -> tuple[bytes, str]:
     """Give the first that a server says, and the number of the connection in the log."""
-    connection = await asyncssh.connect(
-        "127.0.0.1",
-        port,
-        known_hosts=None,
-        config=None,
-        client_keys=None,
-        client_factory=_Light,
-        encryption_algs=[cipher],
-    )
+    options = _options(port)
+    options.encryption_algs = [cipher.encode()]
+    connection = await connected(options, {"sock": await _dialled(port)})
     try:
         assert isinstance(connection, Connection)
-        terminal, _, _ = await connection.open_session(term_type="vt100", encoding=None)
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        (await connection.terminal()).listen(heard.put_nowait, lambda: None)
         context = str(vars(connection.logger)["_context"])
-        return await asyncio.wait_for(terminal.read(), 5), context.removeprefix("conn=")
+        return await asyncio.wait_for(heard.get(), 5), context.removeprefix("conn=")
     finally:
         connection.abort()
+
+
+async def _dialled(port: int) -> socket.socket:
+    dialled = socket.socket()
+    dialled.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(dialled, ("127.0.0.1", port))
+    return dialled
+
+
+def _served(**options: Any) -> Any:
+    return asyncssh.listen(
+        "127.0.0.1",
+        server_factory=_Open,
+        server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+        process_factory=lambda process: process.stdout.write("r1#"),
+        **options,
+    )
