@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from collector.platforms import find_end_marker, has_log_line, load_platforms, prints_log
 
@@ -168,6 +171,28 @@ def test_outputs_hold_log_lines_only_where_they_print_the_log(
     assert not {
         name for name in flagged if not prints_log(name.replace("_", " "), PLATFORMS[platform])
     }
+
+
+SHAPES = (
+    *PLATFORMS["cisco_iosxe"].log_lines,
+    *PLATFORMS["juniper_junos"].log_lines,
+    re.compile(r"\d+ %\s*[A-Z]+-\d(?: x)?"),  # blanks that a search takes for a line end, too
+    re.compile(r"(?:a|b)*not  ?from[^x]*"),
+)
+PIECES = (
+    *("%", " from ", "Message", "not  from", "SYS-5-CONFIG_I", ": ", "12", "A-1", " ", "\n", "\t"),
+    *("Jan  1 10:00:00 r1 mgd[12]: ", "*Mar  1 00:00:00.1: %SYS-5-CONFIG_I: by admin", " x", "a"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("1 %\nA-1\n1 % A-1 x")
+@example("Message from x\n")
+def test_a_log_line_is_a_line_of_the_shape_and_nothing_else(text: str) -> None:
+    platform = replace(PLATFORMS["cisco_iosxe"], log_lines=SHAPES)
+    lines = [line.strip(" \t") for line in text.split("\n")]
+    wanted = any(shape.fullmatch(line) for line in lines for shape in SHAPES)
+    assert has_log_line(text.encode(), platform) is wanted
 
 
 def test_prints_log() -> None:
