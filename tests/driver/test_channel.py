@@ -103,11 +103,16 @@ class _Broken:
         raise OSError("broken")
 
 
+class _Refusing(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 async def test_a_connection_that_fails_under_way_complains_to_nobody() -> None:
     complaints: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(context))
-    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1") as server:
+    async with await loop.create_server(_Refusing, "127.0.0.1", 0) as server:
         options = _options(server.sockets[0].getsockname()[1])
         with pytest.raises(OSError, match="broken"):
             await connected(options, {"tunnel": _Broken()})
@@ -146,6 +151,7 @@ async def _dialled(port: int) -> socket.socket:
 def _served(**options: Any) -> Any:
     return asyncssh.listen(
         "127.0.0.1",
+        0,
         server_factory=_Open,
         server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
         process_factory=lambda process: process.stdout.write("r1#"),
