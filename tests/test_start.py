@@ -211,6 +211,28 @@ async def test_a_run_is_ended_while_its_libraries_are_loaded(folder: Path) -> No
     assert device["status"] == "cancelled"
 
 
+async def test_an_interrupt_while_the_program_is_imported_just_ends_it(folder: Path) -> None:
+    (folder / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+
+    end = await collector("run", cwd=folder, environ=_instead(folder))
+
+    assert (end.status, end.stderr) == (-signal.SIGINT, "")
+
+
+async def test_an_interrupt_that_is_ignored_stays_ignored(folder: Path) -> None:
+    """As in the background of a script."""
+    told = "import signal; print('told', signal.getsignal(signal.SIGINT).name, flush=True)\n"
+    (folder / "typer.py").write_text(f"{told}raise SystemExit(3)\n")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = await start("run", cwd=folder, environ=_instead(folder))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    end = await ended(process)
+
+    assert (end.status, end.stdout) == (3, b"told SIG_IGN\n"), end.stderr
+
+
 def test_a_plan_reads_the_platforms_of_its_inventory_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
