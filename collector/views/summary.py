@@ -76,8 +76,9 @@ def failure_lines(
     shown = sorted(failed, key=lambda result: result.device.name)[:SHOWN]
     width = max((len(result.device.name) for result in shown), default=0)
     lines = [line for result in shown for line in _failure(result, width=width, coloured=coloured)]
-    if len(failures) > len(shown):
-        lines.append(f"  … and {len(failures) - len(shown)} more, see manifest {manifest}")
+    if more := len(failures) - len(shown):
+        rest = f"… and {more} more" if shown else f"{more} not visited to the end"
+        lines.append(f"  {rest}, see manifest {manifest}")
     return lines
 
 

@@ -63,3 +63,6 @@ def test_what_was_skipped_is_counted_beside_what_failed() -> None:
 
     assert lines[0].startswith("  r7  failed")
     assert lines[-1] == f"  … and 1 more, see manifest {MANIFEST}"
+    assert failure_lines([skipped], MANIFEST) == [
+        f"  1 not visited to the end, see manifest {MANIFEST}"
+    ]
