@@ -262,7 +262,7 @@ def _alike(
     Nobody is trusted by it: what a connection should forget to set, ends it.
     """
     return asyncssh.SSHClientConnectionOptions(
-        username=username,  # scrapli's own may bear a platform's suffix once more
+        username=username,
         preferred_auth=list(methods),
         password=None,
         client_keys=None,  # an empty list would mean the keys of the home folder
