@@ -49,7 +49,7 @@ def _sizes(run: Path, missing: Mapping[str, Collection[str]]) -> Iterator[tuple[
     for device in present:
         for command in sorted(missing[device]):
             for file in sorted(files.get(command, ())):
-                size = _size(f"{folder}/{device}/{file}")
+                size = file_size(f"{folder}/{device}/{file}")
                 if size is not None:
                     yield device, command, size
 
@@ -70,7 +70,8 @@ def output_files(run: Path) -> Mapping[str, Collection[str]]:
     return files
 
 
-def _size(path: str) -> int | None:
+def file_size(path: str | Path) -> int | None:
+    """Give the bytes of a file; None where there is none, or something else is in its place."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -8,7 +8,6 @@ A run with such copies is reduced to them, and its manifest with it. Refuses to 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from typing import Final
 
 from collector.errors import InputError
 from collector.model import Retention
+from collector.store.history import file_size
 from collector.store.journal import JOURNAL
 from collector.store.names import run_time
 from collector.store.outputs import DEVICES, FAILURES
@@ -150,7 +150,7 @@ def _outputs(run: PastRun) -> Iterator[tuple[_Output, str]]:
     for row in run.rows():
         for command in row["commands"]:
             file = command["file"]
-            if file is not None and _size(run.folder / file) == command["bytes"]:
+            if file is not None and file_size(run.folder / file) == command["bytes"]:
                 yield (row["name"], command["command"]), file
 
 
@@ -244,11 +244,3 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):
         for name in names:
             yield Path(place, name)
-
-
-def _size(path: Path) -> int | None:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
