@@ -517,6 +517,12 @@ class DeviceResult:
     backup_files: tuple[str, ...] = ()
     fallback: str = ""
 
+    @property
+    def first_fault(self) -> Fault | None:
+        """What made the device less than good: its own fault, or its first bad command's."""
+        faults = (self.fault, *(command.fault for command in self.commands))
+        return next((fault for fault in faults if fault is not None), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:

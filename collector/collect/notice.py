@@ -20,7 +20,7 @@ from collector.collect.plan import Plan
 from collector.collect.tally import Tally
 from collector.errors import InputError
 from collector.log import utc
-from collector.model import Change, DeviceResult, Edit, Fault, Status
+from collector.model import Change, Edit, Status
 
 if TYPE_CHECKING:
     from collector.credentials import Credentials, CredentialSpec
@@ -131,7 +131,7 @@ class Notice:
                 failure.status,
                 failure.started,
                 change=failure.change,
-                fault=_first_fault(failure),
+                fault=failure.first_fault,
                 edit=edits.get(failure.device.name),
             )
 
@@ -225,8 +225,3 @@ def _spec(settings: Settings, loc: _Loc, given: _Text) -> CredentialSpec:
 
 def _folder(settings: Settings) -> Path:
     return Path(settings.document.name).parent if settings.document else Path()
-
-
-def _first_fault(result: DeviceResult) -> Fault | None:
-    faults = (result.fault, *(command.fault for command in result.commands))
-    return next((fault for fault in faults if fault is not None), None)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from collector.log import counted, one_line
 from collector.model import Change, DeviceResult, Status
-from collector.views.table import first_fault
 from collector.views.text import describe
 
 SHOWN = 20
@@ -85,7 +84,7 @@ def failure_lines(
 def _failure(result: DeviceResult, *, width: int, coloured: bool) -> list[str]:
     status = _paint(result.status, result.status, coloured=coloured)
     line = f"  {result.device.name:<{width}}  {status}"
-    fault = first_fault(result)
+    fault = result.first_fault
     if fault is None:
         return [line]
     lines = [f"{line}  {describe(fault)}"]

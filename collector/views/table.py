@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collector.log import one_line
-from collector.model import CommandStatus, DeviceResult, Fault
+from collector.model import CommandStatus, DeviceResult
 from collector.views.text import describe
 
 _HEADINGS = ("device", "status", "commands", "bytes", "seconds", "message")
@@ -37,12 +37,6 @@ class Table:
         return columns(_HEADINGS, sorted(self._rows)).encode()
 
 
-def first_fault(result: DeviceResult) -> Fault | None:
-    """Give what made the device less than good: its own fault, or its first bad command's."""
-    faults = (result.fault, *(command.fault for command in result.commands))
-    return next((fault for fault in faults if fault is not None), None)
-
-
 def columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lay rows out under headings; numbers to the right, nothing but the last cell ragged.
 
@@ -62,7 +56,7 @@ def columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(result: DeviceResult) -> tuple[str, ...]:
     good = sum(command.status is CommandStatus.OK for command in result.commands)
-    fault = first_fault(result)
+    fault = result.first_fault
     return (
         result.device.name,
         result.status,
