@@ -77,7 +77,7 @@ class KnownHosts:
             self._inode, content = _content(path)
             self._take(content)
 
-    def match(self, host: str, addr: str, port: int | None) -> object:
+    def match(self, host: str, port: int | None) -> object:
         """Give the keys trusted for a host, in the form asyncssh asks for.
 
         By the name that the inventory gives, never by the address it happens to have today.
@@ -111,7 +111,7 @@ class KnownHosts:
 
     def trusted(self, host: str, port: int) -> Trusted:
         """Give what is trusted for a host and port now."""
-        return Trusted(matched=self.match(host, "", None if port == SSH_PORT else port))
+        return Trusted(matched=self.match(host, None if port == SSH_PORT else port))
 
     def line_of(self, host: str, port: int, key: asyncssh.SSHKey) -> int:
         """Give the number of the line that holds a key for a host; 0 where there is none."""

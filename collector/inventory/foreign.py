@@ -110,7 +110,7 @@ def inventory_text(foreign: Foreign) -> tuple[str, tuple[str, ...]]:
     lines = [
         f"# Imported from {foreign.collector}; the secrets are in the variables that it names.",
         "credentials:",
-        *(_credential(foreign.collector, name, login) for login, name in names.items()),
+        *(_credential(name, login) for login, name in names.items()),
         *(["groups:"] if groups else []),
         *(f"  {_quoted(group)}: {{}}" for group in groups),
         "devices:",
@@ -144,7 +144,7 @@ def _variable(name: str, key: str) -> str:
     return f"{name}_{key}".upper().replace("-", "_")
 
 
-def _credential(collector: str, name: str, login: Login) -> str:
+def _credential(name: str, login: Login) -> str:
     referenced = list(_referenced(login))
     keys = [] if "username" in referenced else [f"username: {_quoted(login.username)}"]
     keys += [f'{key}: "${{{_variable(name, key)}}}"' for key in referenced]

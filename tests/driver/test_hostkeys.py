@@ -55,7 +55,7 @@ def known(path: Path, content: str | bytes, policy: HostKeys = HostKeys.ACCEPT_N
 
 def matched(hosts: KnownHosts, host: str, port: int | None = None) -> tuple[Any, ...]:
     """What asyncssh is given: keys, authorities, revoked keys, and X.509 likewise."""
-    return tuple(cast(Any, hosts.match(host, "", port)))
+    return tuple(cast(Any, hosts.match(host, port)))
 
 
 FORMS = {
