@@ -485,11 +485,13 @@ class Assignment:
 class Expectation:
     """How long a device will take, by earlier runs, in seconds.
 
-    ``is_doubtful``: it failed when it was last asked, and may again.
+    ``is_doubtful``: it failed when it was last asked, and may again; ``has_rejected``: because it
+    rejected its credential.
     """
 
     seconds: float
     is_doubtful: bool = False
+    has_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,22 +47,27 @@ def in_order(
     as given within one.
 
     Only one in four of a credential is not known to be well, as long as there are others, and the
-    first and the last are well (see `_apart`). ``doubtful_last``: those that failed last time come
-    after all others.
+    first and the last are well (see `_apart`). Who rejected it last time is as far from the next as
+    can be. ``doubtful_last``: those that failed last time come after all others.
     """
 
     def is_doubtful(one: Assignment) -> bool:
         found = expected.get(one.device.name)
         return found is not None and found.is_doubtful
 
+    def has_rejected(one: Assignment) -> bool:
+        found = expected.get(one.device.name)
+        return found is not None and found.has_rejected
+
     def is_well(one: Assignment) -> bool:
         return one.device.name in expected and not is_doubtful(one)
 
     order = list(_in_turn(assignments, _left(assignments, expected, limits)))
     if not doubtful_last:
-        return _diluted(order, is_well)
+        return _diluted(order, is_well, has_rejected)
     others = [one for one in order if not is_doubtful(one)]
-    return (*_diluted(others, is_well), *(one for one in order if is_doubtful(one)))
+    doubts = sorted((one for one in order if is_doubtful(one)), key=has_rejected)
+    return (*_diluted(others, is_well, has_rejected), *doubts)
 
 
 def _left(
@@ -113,7 +118,9 @@ def _in_turn(assignments: Sequence[Assignment], left: Sequence[float]) -> Iterat
 
 
 def _diluted(
-    order: Sequence[Assignment], is_well: Callable[[Assignment], bool]
+    order: Sequence[Assignment],
+    is_well: Callable[[Assignment], bool],
+    has_rejected: Callable[[Assignment], bool],
 ) -> tuple[Assignment, ...]:
     """Set those apart that are not known to be well, in the places of their credential."""
     places: defaultdict[str, list[int]] = defaultdict(list)
@@ -121,12 +128,26 @@ def _diluted(
         places[one.device.credential].append(place)
     diluted = list(order)
     for own in places.values():
+        rejecting = [order[place] for place in own if has_rejected(order[place])]
+        others = [order[place] for place in own if not has_rejected(order[place])]
         # From the end first: whoever stands there among others like it begins earlier.
-        backwards = _apart([order[place] for place in reversed(own)], is_well)
+        backwards = _apart(others[::-1], is_well)
         devices = _apart([*backwards][::-1], is_well)
-        for place, one in zip(own, devices, strict=True):
+        for place, one in zip(own, _among([*devices], rejecting), strict=True):
             diluted[place] = one
     return tuple(diluted)
+
+
+def _among(devices: list[Assignment], rejecting: Sequence[Assignment]) -> list[Assignment]:
+    """Put those that have rejected their credential among the others, as far apart as can be.
+
+    Between two of them somebody has to let it in, a few in a row give it up for all; with an enable
+    secret that is not everybody who is well.
+    """
+    gap = len(devices) / (len(rejecting) + 1)
+    for number in reversed(range(len(rejecting))):
+        devices.insert(round(gap * (number + 1)), rejecting[number])
+    return devices
 
 
 def _apart(
@@ -134,10 +155,9 @@ def _apart(
 ) -> Iterator[Assignment]:
     """Let some that are well pass before each that may not be, and keep some for the end.
 
-    New devices, and those that are dead or have rejected their credential last time, take about the
-    same time as their like and would stand together. But a credential that is rejected a few times
-    in a row is given up for all, its trial takes from both ends of the line, and the dead are not
-    to have all places.
+    New devices, and those that are dead, take about the same time as their like and would stand
+    together. But a credential that is rejected a few times in a row is given up for all, its trial
+    takes from both ends of the line, and the dead are not to have all places.
     """
     rank = {id(one): place for place, one in enumerate(order)}
     well = deque(one for one in order if is_well(one))

@@ -40,9 +40,7 @@ def last_durations(
 
     ``commands``: those of an ad-hoc run, for which only runs of the same ones count. What failed
     counts by the time that its end took, or that of the run before in which it did not fail where
-    that was longer. Left out is of whom no run that is looked at tells anything, and who rejected
-    its credential when it was last asked: how long it takes is not known then, nor whether it is
-    well.
+    that was longer. Left out is of whom no run that is looked at tells anything.
     """
     well: dict[str, float] = {}
     failed: dict[str, float] = {}
@@ -53,17 +51,21 @@ def last_durations(
             break
         read += had * 10 >= len(devices)
         for name, fault_class, seconds in _durations(folder):
-            if name not in devices or name in well or name in rejected:
+            if name not in devices or name in well:
                 continue
             if fault_class is None:
                 well[name] = seconds
-            elif fault_class in _REJECTED and name not in failed:
-                rejected.add(name)
-            else:
-                failed.setdefault(name, seconds)
+            elif name not in failed:
+                failed[name] = seconds
+                if fault_class in _REJECTED:
+                    rejected.add(name)
     sure = {name: Expectation(seconds=each) for name, each in well.items() if name not in failed}
     return sure | {
-        name: Expectation(seconds=max(each, well.get(name, 0.0)), is_doubtful=True)
+        name: Expectation(
+            seconds=max(each, well.get(name, 0.0)),
+            is_doubtful=True,
+            has_rejected=name in rejected,
+        )
         for name, each in failed.items()
     }
 

@@ -165,6 +165,21 @@ def test_what_may_not_be_well_stands_alone_and_at_no_end_of_its_credential() -> 
     assert doubts[-1] < len(order) - 1 - GUARDS
 
 
+def test_who_rejected_the_credential_stands_as_far_from_the_next_as_can_be() -> None:
+    well = {f"w{number:02}": float(number) for number in range(40)}
+    rejecting = [f"r{number}" for number in range(4)]
+    devices = [device(name) for name in (*rejecting, *well, "dead", "other")]
+    expected = known(**well) | failed(dead=31)
+    expected |= {
+        name: Expectation(seconds=99, is_doubtful=True, has_rejected=True) for name in rejecting
+    }
+    order = names(devices, expected)
+    places = [place for place, name in enumerate(order) if name in rejecting]
+    assert all(later - one >= 8 for one, later in pairwise([-1, *places, len(order)]))
+    last = names(devices, expected, doubtful_last=True)
+    assert last[-5:] == ["dead", *rejecting]
+
+
 def test_where_nobody_is_known_to_be_well_the_order_is_by_time() -> None:
     devices = [device("a"), device("b"), device("c")]
     assert names(devices, failed(a=0.5, c=31)) == ["c", "b", "a"]
@@ -176,18 +191,21 @@ def test_where_nobody_is_known_to_be_well_the_order_is_by_time() -> None:
             st.lists(st.sampled_from("abc"), max_size=2),
             st.one_of(st.none(), st.floats(0, 1e9)),
             st.booleans(),
+            st.booleans(),
         )
     ),
     st.integers(0, 2),
     st.booleans(),
 )
 def test_nobody_is_lost_and_the_same_input_gives_the_same_order(
-    rows: list[tuple[list[str], float | None, bool]], per_group: int, doubtful_last: bool
+    rows: list[tuple[list[str], float | None, bool, bool]], per_group: int, doubtful_last: bool
 ) -> None:
-    devices = [device(f"r{number}", *groups) for number, (groups, _, _) in enumerate(rows)]
+    devices = [device(f"r{number}", *groups) for number, (groups, *_) in enumerate(rows)]
     expected = {
-        f"r{number}": Expectation(seconds=seconds, is_doubtful=doubtful)
-        for number, (_, seconds, doubtful) in enumerate(rows)
+        f"r{number}": Expectation(
+            seconds=seconds, is_doubtful=doubtful, has_rejected=doubtful and rejected
+        )
+        for number, (_, seconds, doubtful, rejected) in enumerate(rows)
         if seconds is not None
     }
     limits = Limits(per_group=per_group)

@@ -70,6 +70,11 @@ def found(output: Path, names: str = "r1 r2 r3", **options: object) -> dict[str,
     }
 
 
+def rejecting(output: Path) -> set[str]:
+    known = last_durations(output, frozenset({"r1", "r2", "r3"}), job="backup")
+    return {name for name, each in known.items() if each.has_rejected}
+
+
 async def test_the_newest_run_of_the_job_counts(tmp_path: Path) -> None:
     assert found(tmp_path) == {}
     await ran(tmp_path, 0, took("r1", 1), took("r2", 2), took("gone", 9))
@@ -101,7 +106,7 @@ async def test_what_failed_counts_by_its_time_or_that_of_before(tmp_path: Path) 
     assert found(tmp_path) == {"r1": 4, "r2": -31, "r3": 3}
 
 
-async def test_who_rejected_the_credential_last_is_not_known(tmp_path: Path) -> None:
+async def test_who_rejected_the_credential_last_is_told_of(tmp_path: Path) -> None:
     auth = outcomes.fault(FaultClass.AUTH, Phase.AUTH)
     enable = outcomes.fault(FaultClass.ENABLE, Phase.LOGIN)
     await ran(tmp_path, 0, took("r1", 20), took("r2", 2), took("r3", 9, Status.FAILED, why=auth))
@@ -112,9 +117,12 @@ async def test_who_rejected_the_credential_last_is_not_known(tmp_path: Path) -> 
         took("r2", 0.5, Status.FAILED, why=enable),
         took("r3", 31, Status.FAILED),
     )
-    assert found(tmp_path) == {"r3": -31}
+    assert found(tmp_path) == {"r1": -20, "r2": -2, "r3": -31}
+    assert rejecting(tmp_path) == {"r1", "r2"}
     await ran(tmp_path, 2, took("r1", 0, Status.SKIPPED, attempts=0, why=auth))
-    assert found(tmp_path) == {"r3": -31}
+    assert rejecting(tmp_path) == {"r1", "r2"}
+    await ran(tmp_path, 3, took("r1", 3), took("r2", 31, Status.FAILED))
+    assert rejecting(tmp_path) == set()
 
 
 async def test_the_walk_ends_with_most_devices_or_after_few_runs(tmp_path: Path) -> None:
