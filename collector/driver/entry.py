@@ -14,6 +14,7 @@ from typing import Any
 
 from scrapli import AsyncScrapli
 from scrapli.driver import AsyncGenericDriver
+from scrapli.exceptions import ScrapliException
 
 from collector.credentials import Credential
 from collector.driver import foreign, login, ssh, telnet
@@ -26,7 +27,8 @@ from collector.driver.opening import Opening
 from collector.driver.route import Route
 from collector.driver.session import DeviceSession
 from collector.driver.stream import Stream
-from collector.model import Device, Jump, Phase, Step, Timeouts, Transport
+from collector.errors import DeviceError
+from collector.model import Device, FaultClass, Jump, Phase, Step, Timeouts, Transport
 from collector.platforms import Platform
 
 
@@ -175,6 +177,7 @@ def _driver(driver: str | None, kind: Transport) -> AsyncGenericDriver:
 
     It is never opened: scrapli would not let the class of a connection be chosen, and waits in
     tasks of which Python 3.11 swallows a cancellation. So it is told neither host nor credential.
+    Raises `DeviceError` where scrapli has no driver of that name.
     """
     arguments: dict[str, Any] = {
         "host": "none",
@@ -188,6 +191,14 @@ def _driver(driver: str | None, kind: Transport) -> AsyncGenericDriver:
         "on_close": _nothing,
         "transport": "asyncssh" if kind is Transport.SSH else "asynctelnet",
     }
-    if driver:
+    if driver is None:
+        return AsyncGenericDriver(**arguments)
+    try:
         return AsyncScrapli(platform=driver, **arguments)
-    return AsyncGenericDriver(**arguments)
+    except (ImportError, ScrapliException) as error:
+        raise DeviceError.of(
+            FaultClass.INTERNAL,
+            Phase.CONNECT,
+            f"scrapli has no driver {driver!r}",
+            hint="correct the driver of its platform, in the configuration",
+        ) from error

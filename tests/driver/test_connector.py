@@ -118,6 +118,19 @@ async def test_a_suffix_of_the_user_name_is_sent_once(transport: Transport, suff
         assert (lab.stats["r1"].logins, lab.stats["r1"].rejected_logins) == (1, 0)
 
 
+async def test_a_driver_that_scrapli_does_not_have_is_told_as_that() -> None:
+    platforms = load_platforms({"own": {"driver": "nonsense"}})
+    async with Lab([LabDevice(name="r1", platform="arista_eos")]) as lab:
+        before = open_sockets()
+        with pytest.raises(DeviceError) as caught:
+            await connector(platforms=platforms).open(
+                device("r1", lab.port("r1"), "own"), Timeouts()
+            )
+        assert caught.value.fault.message == "scrapli has no driver 'nonsense'"
+        assert "configuration" in caught.value.fault.hint
+        await all_closed(lab, "r1", before)
+
+
 async def test_a_device_with_a_pager_that_stays_on_is_collected_whole() -> None:
     target = LabDevice(name="r1", platform="cisco_iosxe", page_lines=7)
     async with Lab([target]) as lab:
