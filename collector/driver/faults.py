@@ -1,4 +1,4 @@
-"""Foreign errors, translated once: what was raised, in which phase, as one of our faults.
+"""Errors of the system, translated once: what was raised, in which phase, as one of our faults.
 
 Owns what the errors of the system mean, and what to do about each class. The first cause counts,
 not the last wrapper. Refuses to know what is done about a fault, and the libraries: before they are

@@ -1,7 +1,7 @@
-"""One attempt at one device: open, ask each command, close, all of it within limits.
+"""One attempt at one device or jump host: open, ask each command, close, all of it within limits.
 
-Owns what happens to a session between its opening and its closing. Refuses to know why an attempt
-is made and whether another one follows.
+Owns what happens to a session between its opening and its closing, and that every end of an attempt
+becomes a result: a limit, a cancellation, a bug. Refuses to know why an attempt is made.
 """
 
 from __future__ import annotations
