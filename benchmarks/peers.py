@@ -66,7 +66,10 @@ def measured(way: str, work: Work, fleet: Devices, other: Path | None) -> Figure
         environment["PYTHONPATH"] = str(other)
     before = fleet.cpu()
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        program = [sys.executable, str(Path(__file__).parent / "fleet" / "ways.py")]
+        ways = Path(__file__).parent / "fleet" / "ways.py"
+        if way == BEFORE and other:  # what is loaded beforehand is its own
+            ways = other / "benchmarks" / "fleet" / "ways.py"
+        program = [sys.executable, str(ways)]
         ended = subprocess.run(
             [*program, OURS if way == BEFORE else way],
             env=environment,

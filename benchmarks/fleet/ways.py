@@ -36,7 +36,7 @@ COMMON_LIMIT = 50  # ssh processes at once
 
 def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     """Our whole program, by its command line: inventory to files on disk, proofs, manifest."""
-    import collector.backups
+    import collector.backups.paths
     import collector.cli.progress
     import collector.cli.run
     import collector.collect.run
@@ -45,8 +45,8 @@ def collector(work: Work, ports: Sequence[int], folder: Path) -> Run:
     import collector.inventory
     import collector.settings
     import collector.store
-    import collector.telling
-    import collector.views  # noqa: F401 - what the command would import on its way
+    import collector.telling.round
+    import collector.views.summary  # noqa: F401 - what the command would import on its way
     from collector.cli import main
     from collector.collect import loop_factory, settle_memory
 
