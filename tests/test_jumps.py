@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
-from collections.abc import Iterable
+import socket
+import struct
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from support.jumphost import PASSWORD, USER, JumpHost
 from support.sockets import becomes_true, open_sockets
 
 from collector import collect
+from collector.collect import loop_factory
 from collector.credentials import Credentials, CredentialSpec
 from collector.driver import DeviceConnector
 from collector.errors import DeviceError
@@ -341,6 +345,54 @@ async def test_devices_behind_a_silent_jump_host_hold_no_place() -> None:
                 stop.set()
         assert [one.status for one in found] == [Status.OK] * 8 + [Status.SKIPPED] * 8
         assert all(one.attempts == 0 for one in found[8:])
+
+
+class _Resetting:
+    """A jump host that resets a connection that was made, before a word is said over it."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.jump = Jump(
+            name="hop", host="127.0.0.1", port=self._listener.getsockname()[1], credential="hop"
+        )
+
+    def __call__(self, phase: Phase, /) -> None:
+        """Let every phase be."""
+
+    async def turn(self, first: Awaitable[None]) -> None:
+        """Reset the connection while it waits for its turn."""
+        await first
+        there, _ = self._listener.accept()
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        there.close()
+        self._listener.close()
+
+    async def enabling(self) -> None:
+        """Have nothing to wait for."""
+
+
+async def _reset(there: _Resetting) -> FaultClass:
+    connector = DeviceConnector(settings(), load_platforms({}), credentials())
+    with pytest.raises(DeviceError) as caught:
+        await connector.reach(there.jump, Timeouts(), there)
+    return caught.value.fault.fault_class
+
+
+def test_a_jump_host_that_resets_costs_nobody_else_a_connection() -> None:
+    """uvloop closes the socket, and its number is another one's by the time it is thrown away."""
+    gc.collect()
+    gc.disable()  # what is thrown away stays until the number is another one's
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            assert runner.run(_reset(_Resetting())) is FaultClass.BUSY
+            others = [socket.socketpair() for _ in range(8)]
+            gc.collect()
+            for near, far in others:
+                with near, far:
+                    near.send(b"still there")
+                    assert far.recv(20) == b"still there"
+    finally:
+        gc.enable()
 
 
 async def test_a_limit_that_a_jump_host_does_not_keep_is_named() -> None:

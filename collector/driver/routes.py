@@ -70,10 +70,12 @@ class Routes:
         opening = Opening(timeouts, enter, profile=jump.ssh_profile, whom="it")
 
         async def undo() -> None:
-            if opening.client and opening.client.connection:
-                await opening.client.hang_up()
-            elif opening.route:
-                opening.route.close()
+            try:
+                if opening.client:
+                    await opening.client.hang_up()
+            finally:  # a socket that is thrown away might close another one's: see `lending`
+                if opening.route:
+                    opening.route.close()
 
         self._bastions[jump] = await opening.whole(
             lambda: self._logged_in(jump, timeouts, opening), undo
