@@ -23,8 +23,9 @@ _GROUP: Final = re.compile(r"\([^()]*\)")
 _TIMES: Final = re.compile(r"(?<=\{)[^}]+")
 _WORD: Final = re.compile(r"%(?![*?{])|(?:[^.+*?{}%](?![*?{])){4,}")
 """What is rare, letters that may be missing left out."""
-_BOUND: Final = re.compile(r"\\[AZ1-9]|\(\?[^:]")
-"""What means something else where less stands before it, or more around it."""
+_BOUND: Final = re.compile(r"\\[AZ0-9xuUN]|\(\?[^:]")
+"""What means something else where less stands before it, or more around it; a letter by its number
+is no word as it stands."""
 
 
 def find_denial(output: bytes, platform: Platform) -> str | None:
@@ -126,6 +127,8 @@ def core(expression: str) -> tuple[str, str] | None:
     ((' from ', ' from \\S+.*'), ('%', '%[A-Z]+-[0-7]: .*'))
     >>> [core(each) for each in ("[%#]", "(?:%)?a", "%*a", "a%|b", r"\w+: .*", r"(a)%\1", r"\A%a")]
     [None, None, None, None, None, None, None]
+    >>> core(r"\x25LINK-3: .*"), core(r"\012LINK-3: .*")
+    (None, None)
     """
     outside = _TIMES.sub(_hidden, _SET.sub(_hidden, _ESCAPED.sub(_hidden, expression)))
     while (less := _GROUP.sub(_hidden, outside)) != outside:

@@ -66,6 +66,12 @@ def test_every_marker_of_a_backup_has_an_example() -> None:
     assert marked == set(WHOLE)
 
 
+@pytest.mark.parametrize("shape", [r"\x25SYS-5-\w+: .*", r"\045SYS-5-\w+: .*"])
+def test_a_letter_that_is_written_by_its_number_is_found(shape: str) -> None:
+    platform = replace(PLATFORMS["generic"], log_lines=(re.compile(shape),))
+    assert has_log_line(b"interface x\n%SYS-5-CONFIG_I: Configured\n", platform)
+
+
 def test_unknown_command_has_no_marker() -> None:
     platform = PLATFORMS["cisco_iosxe"]
     assert find_end_marker(b"end", "show version", platform) is None
