@@ -215,6 +215,9 @@ def _algorithms(profile: SshProfile) -> dict[str, Any]:
         "encryption_algs": chosen.cipher,
         "mac_algs": chosen.mac,
         "signature_algs": chosen.host_key if profile is SshProfile.MODERN else (),
+        # Else the authorities of the home folder were trusted, and one that is damaged ended all.
+        "x509_trusted_certs": [],
+        "x509_trusted_cert_paths": [],
     }
 
 

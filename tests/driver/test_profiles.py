@@ -35,6 +35,25 @@ WEAK: dict[str, tuple[Offers, str, SshProfile]] = {
 }
 
 
+async def test_authorities_of_the_home_folder_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".ssh/crt").mkdir(parents=True)
+    (tmp_path / ".ssh/ca-bundle.crt").write_text(
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ssh._alike.cache_clear()
+    alike = ssh._alike(DEFAULT, "admin", ("password",), 5.0)
+    assert not alike.x509_trusted_certs
+    assert not alike.x509_trusted_cert_paths
+    async with Lab([LabDevice(name="r1", platform="cisco_iosxe")]) as lab:
+        known = KnownHosts(tmp_path / "known_hosts", HostKeys.STRICT)
+        r1 = device("r1", lab.port("r1"), "cisco_iosxe")
+        (found,) = await scan([r1], known, Credentials({}, {}), at_once=1, seconds=10)
+    assert found.finding is Finding.NEW
+
+
 async def met(offers: Offers, profile: SshProfile) -> Algorithms | Fault:
     """Log in to a device with those algorithms; give what was used, or why it failed."""
     async with Lab([LabDevice(name="r1", platform="cisco_iosxe", offers=offers)]) as lab:
