@@ -287,8 +287,9 @@ def _nobody(host: str, addr: str, port: int | None) -> Sequence[Sequence[str]]:
 async def hang_up(connection: asyncssh.SSHClientConnection) -> None:
     """Close a connection within `HANG_UP` seconds, else cut it."""
     try:
-        connection.close()
-        await closed(connection.wait_closed(), connection.abort)
+        with suppress(Exception):  # uvloop's transport says so where it is closed already
+            connection.close()
+            await closed(connection.wait_closed(), connection.abort)
     finally:
         connection.abort()
 

@@ -95,6 +95,26 @@ async def test_what_a_connection_was_not_told_ends_it() -> None:
             await connected(options, {"sock": await _dialled(server.get_port())})
 
 
+class _Closed(Connection):
+    """What it is where uvloop has closed the transport, and nobody has been told yet."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+
+    def close(self) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def abort(self) -> None:
+        self.is_cut = True
+
+
+async def test_a_connection_that_cannot_be_closed_any_more_is_cut() -> None:
+    """Else this would be raised in the place of what has ended the opening, a cancellation too."""
+    connection = _Closed()
+    await ssh.hang_up(connection)
+    assert connection.is_cut
+
+
 class _Broken:
     """A tunnel that breaks when it has just been made."""
 
