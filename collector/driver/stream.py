@@ -55,6 +55,7 @@ class Stream:
         self._waiter: asyncio.Future[None] | None = None
         self._need = 0
         self._ended: BaseException | None = None
+        self._is_deaf = False
         self._listener = self._loop.create_task(self._listen(read)) if read else None
 
     def allow(self, seconds: float, phase: Phase) -> None:
@@ -81,12 +82,13 @@ class Stream:
 
     def hear(self, data: bytes) -> None:
         """Take what has come; nothing more of a device that has said too much."""
-        if self._ended:
+        if self._is_deaf:
             return
         self.heard += data
         self._last = self._loop.time()
         size = len(self.heard)
         if size > self._limit:
+            self._is_deaf = True
             message = f"more than {self._limit} bytes for one command"
             self.lost(self.error(FaultClass.OUTPUT_LIMIT, message))
         elif size >= self._need:
@@ -171,7 +173,7 @@ class Stream:
 
     async def _listen(self, read: Callable[[], Awaitable[bytes]]) -> None:
         try:
-            while not self._ended and (data := await read()):
+            while not self._is_deaf and (data := await read()):
                 self.hear(data)
             self.lost()
         except Exception as error:  # noqa: BLE001 - each transport raises its own kinds
