@@ -317,9 +317,10 @@ async def test_where_no_process_can_be_started_one_visits_alone(
     assert "0 of 2 processes could be started" in caplog.messages
 
 
-async def test_one_that_hangs_while_it_starts_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def stopping_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Stop each process as soon as there is one, with something done at the second; their ids."""
     launch = pools._Member._launch
     stopped: list[int] = []
 
@@ -327,10 +328,19 @@ async def test_one_that_hangs_while_it_starts_is_given_up(
         launch(member, theirs)
         os.kill(member.pid, signal.SIGSTOP)
         stopped.append(member.pid)
+        if len(stopped) == 2:
+            then()
 
+    monkeypatch.setattr(pools._Member, "_launch", launch_and_stop)
+    return stopped
+
+
+async def test_one_that_hangs_while_it_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = stopping_at_the_start(monkeypatch)
     monkeypatch.setattr(pools, "STARTING", 0.5)
     monkeypatch.setattr(pools, "CLOSING", 0.0)
-    monkeypatch.setattr(pools._Member, "_launch", launch_and_stop)
     async with fleet(5) as lab:
         outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
     assert outcome.totals[Status.OK] == 5
@@ -341,17 +351,7 @@ async def test_one_that_hangs_while_it_starts_is_given_up(
 async def test_an_interrupt_does_not_wait_for_processes_that_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    launch = pools._Member._launch
-    stopped: list[int] = []
-
-    def launch_and_stop(member: pools._Member, theirs: socket.socket) -> None:
-        launch(member, theirs)
-        os.kill(member.pid, signal.SIGSTOP)
-        stopped.append(member.pid)
-        if len(stopped) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(pools._Member, "_launch", launch_and_stop)
+    stopped = stopping_at_the_start(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
     async with fleet(5) as lab:
         outcome, _ = await collected(settings_for(lab, tmp_path, processes=2))
         assert logins(lab) == 0

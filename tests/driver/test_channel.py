@@ -11,31 +11,22 @@ from typing import Any
 
 import asyncssh
 import pytest
+from support.direct import device
 
 from collector.credentials import Credential
 from collector.driver import ssh
 from collector.driver.channel import Connection, Terminal, connected
 from collector.driver.hostkeys import KnownHosts
-from collector.model import Device, HostKeys, SshProfile, Transport
+from collector.model import HostKeys, SshProfile
 
 STRANGER = KnownHosts(Path("unused"), HostKeys.OFF)
 CREDENTIAL = Credential(username="admin", password="admin")
 
 
-def _r1(port: int) -> Device:
-    return Device(
-        name="r1",
-        host="127.0.0.1",
-        port=port,
-        platform="cisco_iosxe",
-        credential="lab",
-        transport=Transport.SSH,
-    )
-
-
 def _options(port: int) -> asyncssh.SSHClientConnectionOptions:
     client = ssh.Client(STRANGER, lambda phase: None, CREDENTIAL)
-    return ssh.options(client, CREDENTIAL, (), _r1(port), STRANGER, seconds=5.0)
+    r1 = device("r1", port, "cisco_iosxe")
+    return ssh.options(client, CREDENTIAL, (), r1, STRANGER, seconds=5.0)
 
 
 def test_what_came_before_somebody_listened_is_heard_first() -> None:

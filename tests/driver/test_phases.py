@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import pytest
 from support.direct import connector, device
@@ -17,15 +18,7 @@ TRANSPORTS = pytest.mark.parametrize("transport", list(Transport))
 
 
 def target(lab: Lab, transport: Transport) -> Device:
-    port = lab.port("r1")
-    return Device(
-        name="r1",
-        host="127.0.0.1",
-        port=port,
-        platform="cisco_iosxe",
-        credential="lab",
-        transport=transport,
-    )
+    return replace(device("r1", lab.port("r1"), "cisco_iosxe"), transport=transport)
 
 
 @TRANSPORTS
